@@ -1,0 +1,11 @@
+/** A small valid source; `spec` lines are put below it, indented as they are. */
+export function sourceText(name: string, more = ''): string {
+  return `apiVersion: hermes/v1
+kind: SourceDefinition
+metadata: { name: ${name} }
+spec:
+  schedule: { every: 15m }
+  file: { path: data.csv }
+  table: { name: prices }
+${more}`
+}
