@@ -1,0 +1,173 @@
+import { hash } from 'node:crypto'
+import type { Clock } from '../clock.ts'
+import type { Key, Manifest, Problem } from '../manifest/manifest.ts'
+import { problem, startOf } from '../manifest/problem.ts'
+import type { ReadManifests } from '../manifest/read.ts'
+import { composeSnapshot } from './compose-snapshot.ts'
+import { concurrently } from './concurrently.ts'
+import { codeOf, type FileEntry, isGone, readEntry, readProblem, unreadable } from './file-entry.ts'
+import type { Snapshot } from './origin.ts'
+import { type Listing, walk } from './walk.ts'
+
+/** Files written so many milliseconds ago are not believed at once when they are broken. */
+const freshMs = 1_000
+const recheckMs = 200
+const maxLooks = 10
+const emptyHash = hash('sha256', '')
+const parallelReads = 8
+
+export interface DirectoryStateOptions {
+  readonly root: string
+  readonly read: ReadManifests
+  readonly clock: Clock
+}
+
+/** What is known of a directory of manifests: brought up to date file by file, handed out as whole snapshots. */
+export class DirectoryState {
+  readonly #options: DirectoryStateOptions
+  readonly #entries = new Map<string, FileEntry>()
+  #sorted: readonly FileEntry[] | undefined
+  #directories: ReadonlySet<string> = new Set()
+  #problems: readonly Problem[] = []
+  #complete = true
+  #stale: ReadonlySet<string> = new Set()
+  #inForce: ReadonlyMap<Key, Manifest> = new Map()
+
+  constructor(options: DirectoryStateOptions) {
+    this.#options = options
+  }
+
+  /** Lists everything and reads what changed. */
+  async refreshAll(signal: AbortSignal): Promise<void> {
+    // A file that vanishes between listing and reading was probably moved: list once more to find it.
+    if (await this.#listAndRead(signal)) await this.#listAndRead(signal)
+  }
+
+  /** Reads these files if they changed. False when one of them asks for a list of everything. */
+  async refreshFiles(files: ReadonlySet<string>, signal: AbortSignal): Promise<boolean> {
+    if (!this.#complete || [...files].some((file) => !this.#isListed(file))) return false
+    const gone = await this.#read(files, signal)
+    for (const file of gone) this.#remove(file)
+    return true
+  }
+
+  /** The present state as a whole. */
+  snapshot(): Snapshot {
+    this.#sorted ??= [...this.#entries.values()].toSorted((a, b) => (a.file < b.file ? -1 : 1))
+    const { snapshot, inForce } = composeSnapshot({
+      entries: this.#sorted,
+      problems: this.#problems,
+      complete: this.#complete,
+      stale: this.#stale,
+      before: this.#inForce,
+    })
+    this.#inForce = inForce
+    return snapshot
+  }
+
+  /** Files elsewhere (behind a link that was not followed) are a matter for the walk. */
+  #isListed(file: string): boolean {
+    return this.#entries.has(file) || this.#directories.has(file.slice(0, Math.max(0, file.lastIndexOf('/'))))
+  }
+
+  /** Resolves to whether a listed file was gone when it was to be read. */
+  async #listAndRead(signal: AbortSignal): Promise<boolean> {
+    const listing = await this.#list()
+    if (listing === undefined) return false
+    const changed = [...listing.files].filter(([file, signature]) => this.#entries.get(file)?.signature !== signature)
+    const gone = await this.#read(
+      changed.map(([file]) => file),
+      signal,
+    )
+    for (const file of gone) listing.files.delete(file)
+    for (const [file, error] of listing.unreadable) this.#put(unreadable(file, error, this.#entries.get(file)))
+    this.#settle(listing)
+    return gone.length > 0
+  }
+
+  async #list(): Promise<Listing | undefined> {
+    try {
+      return await walk(this.#options.root)
+    } catch (error) {
+      this.#problems = [this.#rootProblem(error)]
+      this.#complete = false
+      this.#stale = new Set(this.#entries.keys())
+      return undefined
+    }
+  }
+
+  #rootProblem(error: unknown): Problem {
+    const { root } = this.#options
+    if (!isGone(error)) return readProblem(root, error)
+    const what = codeOf(error) === 'ENOTDIR' ? 'is not a directory' : 'does not exist'
+    return problem('manifests_missing', `${root} ${what}`, startOf(root))
+  }
+
+  /** Forgets what the listing no longer has, except below directories that could not be listed. */
+  #settle({ files, unreadable: unread, unlisted, directories, problems }: Listing): void {
+    const stale = new Set<string>()
+    for (const file of this.#entries.keys()) {
+      if (files.has(file) || unread.has(file)) continue
+      if ([...unlisted].some((directory) => file.startsWith(`${directory}/`))) stale.add(file)
+      else this.#remove(file)
+    }
+    this.#stale = stale
+    this.#directories = directories
+    this.#problems = problems
+    this.#complete = unlisted.size === 0
+  }
+
+  /** Reads files and returns those that are not there. What looks half written is looked at again a moment later. */
+  async #read(files: Iterable<string>, signal: AbortSignal): Promise<readonly string[]> {
+    const gone: string[] = []
+    const seen = new Map<string, string>()
+    let pending = files
+    for (let look = 1; look <= maxLooks; look++) {
+      const suspects: string[] = []
+      await this.#readEach(pending, signal, (file, entry) => {
+        if (entry === undefined) gone.push(file)
+        else if (look < maxLooks && this.#looksHalfWritten(entry, seen.get(file))) suspects.push(file)
+        else this.#put(entry)
+        if (entry !== undefined) seen.set(file, entry.hash)
+      })
+      if (suspects.length === 0) break
+      await this.#options.clock.sleep(recheckMs, signal)
+      pending = suspects
+    }
+    return gone
+  }
+
+  async #readEach(
+    files: Iterable<string>,
+    signal: AbortSignal,
+    done: (file: string, entry: FileEntry | undefined) => void,
+  ): Promise<void> {
+    const { root, read, clock } = this.#options
+    await concurrently(files, parallelReads, async (file) => {
+      signal.throwIfAborted()
+      done(file, await readEntry(file, this.#entries.get(file), { root, read, now: clock.now() }))
+    })
+  }
+
+  /**
+   * A file that was written a moment ago and is broken, or declares less than before, may be in the middle of being
+   * written. It is believed when it stands so a while longer; an empty one only when it is no longer fresh.
+   */
+  #looksHalfWritten(entry: FileEntry, seenHash: string | undefined): boolean {
+    const before = this.#entries.get(entry.file)
+    const age = Math.abs(this.#options.clock.now() - entry.changedAt)
+    if (before?.hash === entry.hash || age > freshMs) return false
+    const isLess = entry.declared.length < (before?.declared.length ?? 0)
+    if (entry.problems.length === 0 && !isLess) return false
+    return seenHash !== entry.hash || entry.hash === emptyHash
+  }
+
+  #put(entry: FileEntry): void {
+    this.#entries.set(entry.file, entry)
+    this.#sorted = undefined
+  }
+
+  #remove(file: string): void {
+    if (this.#entries.delete(file)) this.#sorted = undefined
+  }
+}

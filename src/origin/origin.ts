@@ -1,0 +1,23 @@
+import type { Manifest, Problem } from '../manifest/manifest.ts'
+
+/** Everything an origin holds at one moment; whole, never a delta. */
+export interface Snapshot {
+  /** What was read: `sha256:<hex>` over the content of a directory, later `branch@sha1:<id>`. Equal content, equal revision. */
+  readonly revision: string
+  readonly manifests: readonly Manifest[]
+  readonly problems: readonly Problem[]
+  /** Files that could not be read or hold a problem. What they declared before stays in force and is not pruned. */
+  readonly brokenFiles: ReadonlySet<string>
+  /** False when a part of the origin could not be read: nothing may be pruned from it. */
+  readonly complete: boolean
+}
+
+/** Where manifests are read from. */
+export interface Origin extends AsyncDisposable {
+  /** Yields the present snapshot first, then one after each settled change, until `signal` aborts. */
+  snapshots(signal: AbortSignal): AsyncIterable<Snapshot>
+  /** Reads once. */
+  read(signal: AbortSignal): Promise<Snapshot>
+  /** Asks for a fresh read soon: the watcher may have missed something. */
+  wake(): void
+}
