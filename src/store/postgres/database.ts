@@ -1,0 +1,120 @@
+import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient } from 'kysely'
+import type { Pool, PoolClient } from 'pg'
+import type { Database, Loader, SqlValue } from '../database.ts'
+import type { HermesTables } from '../hermes-tables.ts'
+import { checkSchemaVersion, ownTablesSql } from '../own-tables.ts'
+import { identifier } from '../sql-text.ts'
+import { type Address, cancelQuery, inTransaction, openPool, parseAddress, withClient } from './connection.ts'
+import { isCollision, postgresError } from './failure.ts'
+import { postgresLoader } from './loader.ts'
+
+/** Connects and creates the schema and Hermes' own tables where missing. Everything lives in one schema. */
+export async function openPostgres(url: string): Promise<Database> {
+  const address = parseAddress(url)
+  const pool = openPool(address)
+  const database = new PostgresDatabase(address, pool)
+  try {
+    await createOwnTables(address, pool)
+    return database
+  } catch (error) {
+    await database[Symbol.asyncDispose]()
+    throw postgresError(error, address.location)
+  }
+}
+
+/** Of a script that collided with another one: it left nothing, so it may run again. */
+const maxAttempts = 4
+
+class PostgresDatabase implements Database {
+  readonly dialect = 'postgres'
+  readonly location: string
+  readonly kysely: Kysely<HermesTables>
+  readonly #pool: Pool
+  #ended: Promise<void> | undefined
+
+  constructor(address: Address, pool: Pool) {
+    this.location = address.location
+    this.#pool = pool
+    this.kysely = new Kysely<HermesTables>({ dialect: new PostgresDialect({ pool: translating(pool, this.location) }) })
+  }
+
+  async query<Row>(sql: string, values: readonly SqlValue[] = [], signal?: AbortSignal): Promise<readonly Row[]> {
+    return await this.#use(
+      signal,
+      async (client) => (await client.query({ text: sql, values: [...values] })).rows as Row[],
+    )
+  }
+
+  async script(sql: string, signal?: AbortSignal): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#use(signal, async (client) => {
+          await client.query('BEGIN')
+          await client.query(sql)
+          await client.query('COMMIT')
+        })
+      } catch (error) {
+        if (attempt === maxAttempts || !isCollision(error)) throw error
+      }
+    }
+  }
+
+  async load(target: Parameters<Database['load']>[0]): Promise<Loader> {
+    return await postgresLoader(this.#pool, this.location, target)
+  }
+
+  /** An abort cancels on the server and rejects with the signal's reason. */
+  async #use<T>(signal: AbortSignal | undefined, work: (client: PoolClient) => Promise<T>): Promise<T> {
+    signal?.throwIfAborted()
+    try {
+      return await withClient(this.#pool, async (client) => {
+        const cancel = () => void cancelQuery(this.#pool, client)
+        signal?.addEventListener('abort', cancel, { once: true })
+        try {
+          const result = await work(client)
+          // A late cancel might hit the connection's next user: throwing retires the connection.
+          signal?.throwIfAborted()
+          return result
+        } finally {
+          signal?.removeEventListener('abort', cancel)
+        }
+      })
+    } catch (error) {
+      signal?.throwIfAborted()
+      throw postgresError(error, this.location)
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#ended ??= this.#pool.end()
+    return this.#ended
+  }
+}
+
+/** kysely's way to the pool, with our errors. */
+function translating(pool: Pool, location: string): PostgresPool {
+  const failed = (error: unknown): never => {
+    throw postgresError(error, location)
+  }
+  return {
+    options: {},
+    end: async () => undefined,
+    connect: async () => {
+      const client = await pool.connect().catch(failed)
+      const query = (sql: string, values: readonly unknown[]) => client.query(sql, [...values]).catch(failed)
+      return { query: query as unknown as PostgresPoolClient['query'], release: () => client.release() }
+    },
+  }
+}
+
+/** Concurrent starts wait for each other: CREATE … IF NOT EXISTS alone may fail when two do it at once. */
+async function createOwnTables(address: Address, pool: Pool): Promise<void> {
+  await inTransaction(pool, async (client) => {
+    await client.query(`SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext('hermes own tables'))`)
+    if (address.schema !== undefined) await client.query(`CREATE SCHEMA IF NOT EXISTS ${identifier(address.schema)}`)
+    const found = await client.query(`SELECT pg_catalog.to_regclass('hermes_meta') IS NOT NULL AS found`)
+    if (found.rows[0].found !== true) await client.query(ownTablesSql)
+    const version = await client.query(`SELECT value FROM hermes_meta WHERE key = 'schema_version'`)
+    checkSchemaVersion(version.rows[0]?.value, address.location)
+  })
+}

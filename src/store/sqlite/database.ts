@@ -1,0 +1,75 @@
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { Kysely } from 'kysely'
+import type { Database } from '../database.ts'
+import type { HermesTables } from '../hermes-tables.ts'
+import { checkSchemaVersion, ownTablesSql } from '../own-tables.ts'
+import { sqliteDialect } from './kysely-driver.ts'
+import { sqliteLoader } from './loader.ts'
+import type { QueryAnswer } from './protocol.ts'
+import { SqliteThread } from './sqlite-thread.ts'
+
+/** Opens the file, creating it and Hermes' own tables where missing. A writer and a reader thread do the work. */
+export async function openSqlite(path: string): Promise<Database> {
+  const file = resolve(path)
+  const writer = new SqliteThread({ path: file, role: 'writer' })
+  const reader = new SqliteThread({ path: file, role: 'reader' })
+  const database = sqliteDatabase(file, writer, reader)
+  try {
+    reader.start()
+    await createOwnTables(database, file)
+    return database
+  } catch (error) {
+    await database[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+function sqliteDatabase(file: string, writer: SqliteThread, reader: SqliteThread): Database {
+  const kysely = new Kysely<HermesTables>({ dialect: sqliteDialect(writer, reader) })
+  return {
+    dialect: 'sqlite',
+    location: `sqlite:${file}`,
+    kysely,
+    query: async <Row>(sql: string, values: Parameters<Database['query']>[1] = [], signal?: AbortSignal) => {
+      const answer = await (reads(sql) ? reader : writer).ask<QueryAnswer>({ op: 'query', sql, values }, signal)
+      signal?.throwIfAborted()
+      return answer.rows as readonly Row[]
+    },
+    script: (sql, signal) => writer.ask({ op: 'script', sql }, signal),
+    load: (target) => sqliteLoader(writer, target),
+    [Symbol.asyncDispose]: async () => {
+      await kysely.destroy()
+      await reader[Symbol.asyncDispose]()
+      await writer[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** A statement that begins with WITH has to be a reading one. */
+function reads(sql: string): boolean {
+  return /^\s*(?:select|with|values|pragma|explain)\b/i.test(sql)
+}
+
+/** A database that is ours already takes no writer: its thread starts with the first write, if there is one. */
+async function createOwnTables(database: Database, file: string): Promise<void> {
+  let version = existsSync(file) ? await ownVersion(database) : undefined
+  if (version === undefined) {
+    // Only a writer creates the file and turns WAL on; another process may have made the tables meanwhile.
+    await database.script('')
+    version = await ownVersion(database)
+  }
+  if (version === undefined) await database.script(ownTablesSql)
+  checkSchemaVersion(version, database.location)
+}
+
+async function ownVersion(database: Database): Promise<string | undefined> {
+  const tables = await database.query(`SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'hermes_meta'`)
+  if (tables.length === 0) return undefined
+  const row = await database.kysely
+    .selectFrom('hermes_meta')
+    .select('value')
+    .where('key', '=', 'schema_version')
+    .executeTakeFirst()
+  return row?.value
+}
