@@ -1,0 +1,154 @@
+import type { Clock } from '../clock.ts'
+import { HermesError, toHermesError } from '../errors.ts'
+import type { Store } from '../store/store.ts'
+import type { Log } from '../stream/connector.ts'
+import { dueAt, type NextCron } from '../stream/schedule.ts'
+import { type RunReport, Scheduler } from '../stream/scheduler.ts'
+import type { FetchReport, FetchSignals, FetchSubject } from './fetch.ts'
+import { viewOf } from './source-view.ts'
+
+export interface SourceRunnerOptions {
+  readonly store: Store
+  readonly clock: Clock
+  readonly log: Log
+  readonly nextCron: NextCron
+  readonly concurrency: number
+  /** How many fetches a Connection takes at once. */
+  readonly laneLimit: (connection: string | undefined) => number
+  readonly fetch: (subject: FetchSubject, signals: FetchSignals) => Promise<FetchReport>
+  /** Called after every run. */
+  readonly onRun: (name: string, report: FetchReport) => void
+}
+
+/**
+ * Runs the sources that are in force, when they are due. What it knows is rebuilt from manifests, data tables and
+ * `hermes_retries`: it may be thrown away at any moment.
+ */
+export class SourceRunner implements AsyncDisposable {
+  readonly #options: SourceRunnerOptions
+  readonly #subjects = new Map<string, FetchSubject>()
+  readonly #watchers = new Map<string, Set<(progress: { rows: number; pages: number }) => void>>()
+  readonly #reports = new Map<string, FetchReport>()
+  readonly #scheduler: Scheduler
+
+  constructor(options: SourceRunnerOptions) {
+    this.#options = options
+    this.#scheduler = new Scheduler({
+      clock: options.clock,
+      concurrency: options.concurrency,
+      run: (name, stop) => this.#run(name, stop),
+    })
+  }
+
+  start(): void {
+    this.#scheduler.start()
+  }
+
+  get running(): number {
+    return this.#scheduler.running
+  }
+
+  get backlog(): number {
+    return this.#scheduler.backlog
+  }
+
+  isRunning(name: string): boolean {
+    return this.#scheduler.isRunning(name)
+  }
+
+  dueAt(name: string): number | undefined {
+    return this.#scheduler.dueAt(name)
+  }
+
+  subjects(): readonly FetchSubject[] {
+    return [...this.#subjects.values()]
+  }
+
+  /** Takes sources up, or up again as changed. A changed source that was failing is tried at once. */
+  async put(subjects: readonly FetchSubject[]): Promise<void> {
+    const changed = new Set<string>()
+    for (const subject of subjects) {
+      const { name, hash } = subject.manifest
+      const before = this.#subjects.get(name)
+      if (before !== undefined && before.manifest.hash !== hash) changed.add(name)
+      this.#subjects.set(name, subject)
+    }
+    await this.#place(subjects, changed)
+  }
+
+  /** Lets a source go, before its rows are moved or deleted too; resolves when its run has ended. */
+  async remove(name: string): Promise<void> {
+    this.#subjects.delete(name)
+    this.#reports.delete(name)
+    await this.#scheduler.remove(name)
+  }
+
+  /** Derives all due times again: the data may have changed behind our back. */
+  async evaluate(): Promise<void> {
+    await this.#place([...this.#subjects.values()], new Set())
+  }
+
+  /** Fetches a source now and tells what became of it; `not_found` for one that is not in force. */
+  async runNow(name: string, onProgress?: (progress: { rows: number; pages: number }) => void): Promise<FetchReport> {
+    if (!this.#subjects.has(name)) throw new HermesError('not_found', `source ${name} is not running here`)
+    const watchers = this.#watchers.get(name) ?? new Set()
+    this.#watchers.set(name, watchers)
+    if (onProgress !== undefined) watchers.add(onProgress)
+    try {
+      await this.#scheduler.runNow(name)
+      const report = this.#reports.get(name)
+      if (report === undefined) throw new HermesError('not_found', `source ${name} was removed while it ran`)
+      return report
+    } finally {
+      if (onProgress !== undefined) watchers.delete(onProgress)
+      if (watchers.size === 0) this.#watchers.delete(name)
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#scheduler[Symbol.asyncDispose]()
+  }
+
+  async #place(subjects: readonly FetchSubject[], changed: ReadonlySet<string>): Promise<void> {
+    const places = subjects.map(({ manifest }) => ({ source: manifest.name, table: viewOf(manifest).table }))
+    const facts = await this.#options.store.runs.facts(places)
+    for (const subject of subjects) {
+      const { name } = subject.manifest
+      if (this.#subjects.get(name) !== subject) continue
+      const view = viewOf(subject.manifest)
+      const history = facts.get(name) ?? { attempt: 0 }
+      const lane = view.connection ?? ''
+      const due = dueAt(
+        { name, schedule: view.schedule, registeredAt: subject.registeredAt },
+        history,
+        this.#options.nextCron,
+      )
+      const now = history.attempt > 0 && changed.has(name)
+      this.#scheduler.set({ name, lane, laneLimit: this.#options.laneLimit(view.connection) }, now ? 0 : due)
+    }
+  }
+
+  /** One run; never throws: a scheduler that loses a worker to an error would stop in the end. */
+  async #run(name: string, stop: AbortSignal): Promise<RunReport> {
+    const subject = this.#subjects.get(name)
+    if (subject === undefined) return { nextDueAt: undefined }
+    const onProgress = (progress: { rows: number; pages: number }) => {
+      for (const watcher of this.#watchers.get(name) ?? []) watcher(progress)
+    }
+    try {
+      const report = await this.#options.fetch(subject, { stop, onProgress })
+      this.#reports.set(name, report)
+      this.#options.onRun(name, report)
+      const retryAfterMs = report.error?.retryAfterMs
+      return {
+        nextDueAt: report.nextDueAt,
+        ...(retryAfterMs === undefined ? {} : { laneHeldUntil: this.#options.clock.now() + retryAfterMs }),
+      }
+    } catch (thrown) {
+      this.#options.log.error({ source: name, error: toHermesError(thrown) }, 'run failed unexpectedly')
+      return { nextDueAt: this.#options.clock.now() + UNEXPECTED_PAUSE_MS }
+    }
+  }
+}
+
+const UNEXPECTED_PAUSE_MS = 30_000

@@ -1,0 +1,139 @@
+import type { Location } from '../errors.ts'
+import { canonicalHash } from '../manifest/hash.ts'
+import type { Manifest } from '../manifest/manifest.ts'
+import { type Column, formatColumnType, parseColumnType } from '../store/column-type.ts'
+import type { SourceSpec } from './source-spec.ts'
+import { type SourceView, viewOf } from './source-view.ts'
+
+/** `spec` of a Table: what the sources that name it want of it together. Derived, never written by a person. */
+export interface TableSpec {
+  /** Declared types by column name. */
+  readonly columns: Readonly<Record<string, string>>
+  readonly primaryKey: readonly string[]
+  /** Columns behind `source_name` in further indexes: one for each incremental cursor. */
+  readonly indexes: readonly (readonly string[])[]
+  /** The sources that write here, and what their removal does to their rows. */
+  readonly sources: Readonly<Record<string, 'delete' | 'orphan'>>
+  /** Declared columns that stand in for a reserved field name. */
+  readonly renamed: readonly string[]
+  /** Why the sources cannot share this table; nothing changes while they disagree. */
+  readonly conflict?: string
+}
+
+/** The columns that the sources of a table declare together. */
+export function declaredColumns({ columns }: TableSpec): Column[] {
+  return Object.entries(columns).map(([name, type]) => ({ name, type: parseColumnType(type) ?? { type: 'text' } }))
+}
+
+interface Draft {
+  readonly at: Location
+  readonly owner: Manifest<SourceSpec>
+  readonly columns: Map<string, { type: string; source: Manifest }>
+  readonly key: readonly string[]
+  readonly cursors: Set<string>
+  readonly renamed: Set<string>
+  readonly sources: Record<string, 'delete' | 'orphan'>
+  conflict: string | undefined
+}
+
+/**
+ * One Table manifest for every table that the sources name, beside the manifests themselves: sources that share a
+ * table then have one plan for it, whichever of them is taken up first (invariant 10).
+ */
+export function withTables(manifests: readonly Manifest[]): Manifest[] {
+  const tables = new Map<string, Sources>()
+  for (const manifest of manifests) {
+    if (manifest.kind !== 'SourceDefinition') continue
+    const source = manifest as Manifest<SourceSpec>
+    const { table } = viewOf(source)
+    const others = tables.get(table)
+    if (others === undefined) tables.set(table, [source])
+    else others.push(source)
+  }
+  return [...manifests, ...[...tables].map(([name, sources]) => tableOf(name, sources))]
+}
+
+/** All sources of one table, in the order of the manifests. */
+type Sources = [Manifest<SourceSpec>, ...Manifest<SourceSpec>[]]
+
+/** The table last made of sources of which this is the first: when one source changes, all other tables stay. */
+const made = new WeakMap<Manifest, { readonly sources: Sources; readonly table: Manifest<TableSpec> }>()
+
+function tableOf(name: string, sources: Sources): Manifest<TableSpec> {
+  const [owner] = sources
+  const before = made.get(owner)
+  if (before?.sources.length === sources.length && before.sources.every((each, index) => each === sources[index])) {
+    return before.table
+  }
+  const draft = newDraft(owner)
+  for (const source of sources) contribute(draft, source)
+  const table = tableManifest(name, draft)
+  made.set(owner, { sources, table })
+  return table
+}
+
+function newDraft(owner: Manifest<SourceSpec>): Draft {
+  return {
+    at: owner.at,
+    owner,
+    columns: new Map(),
+    key: viewOf(owner).key,
+    cursors: new Set(),
+    renamed: new Set(),
+    sources: {},
+    conflict: undefined,
+  }
+}
+
+function contribute(draft: Draft, source: Manifest<SourceSpec>): void {
+  const view = viewOf(source)
+  draft.sources[source.name] = view.orphan ? 'orphan' : 'delete'
+  if (view.cursor !== undefined) draft.cursors.add(view.cursor)
+  for (const field of view.renamed) draft.renamed.add(field)
+  draft.conflict ??= keyConflict(draft, source, view)
+  for (const column of view.columns) addColumn(draft, source, column.name, formatColumnType(column.type))
+}
+
+function keyConflict(draft: Draft, source: Manifest, view: SourceView): string | undefined {
+  if (draft.key.join('\0') === view.key.join('\0')) return undefined
+  const [first, second] = [draft.key, view.key].map((key) =>
+    key.length === 0 ? 'no primary key' : `the primary key (${key.join(', ')})`,
+  )
+  return `${draft.owner.name} (${place(draft.owner)}) gives it ${first}, ${source.name} (${place(source)}) ${second}`
+}
+
+function addColumn(draft: Draft, source: Manifest, name: string, type: string): void {
+  const before = draft.columns.get(name)
+  if (before === undefined) {
+    draft.columns.set(name, { type, source })
+  } else if (before.type !== type) {
+    draft.conflict ??=
+      `${before.source.name} (${place(before.source)}) declares column ${name} as ${before.type}, ` +
+      `${source.name} (${place(source)}) as ${type}`
+  }
+}
+
+function place(manifest: Manifest): string {
+  return `${manifest.at.file}:${manifest.at.line}`
+}
+
+function tableManifest(name: string, draft: Draft): Manifest<TableSpec> {
+  const spec: TableSpec = {
+    columns: Object.fromEntries([...draft.columns].map(([column, { type }]) => [column, type])),
+    primaryKey: draft.key,
+    indexes: [...draft.cursors].toSorted().map((column) => [column]),
+    sources: draft.sources,
+    renamed: [...draft.renamed].toSorted(),
+    ...(draft.conflict === undefined ? {} : { conflict: draft.conflict }),
+  }
+  return {
+    kind: 'Table',
+    name,
+    labels: {},
+    annotations: {},
+    spec,
+    at: draft.at,
+    locate: (path) => draft.owner.locate(path.replace(/^spec/, 'spec.table')),
+    hash: canonicalHash({ kind: 'Table', name, spec }),
+  }
+}
