@@ -1,0 +1,52 @@
+import type { Location } from '../errors.ts'
+
+export type ResourceState = 'ready' | 'progressing' | 'waiting' | 'retrying' | 'stalled' | 'blocked' | 'suspended'
+
+/** As in Kubernetes: `Ready`, `Reconciled`, `Fetched`. */
+export interface Condition {
+  readonly type: string
+  readonly status: 'True' | 'False' | 'Unknown'
+  readonly reason: string
+  readonly message: string
+}
+
+/** One resource's status, derived from the data, the ledger and what runs; nothing of it is stored. */
+export interface ResourceStatus {
+  readonly kind: string
+  readonly name: string
+  readonly state: ResourceState
+  /** CamelCase, stable: `Fetched`, `SecretMissing`, `ApprovalNeeded`. */
+  readonly reason: string
+  readonly message: string
+  readonly revision: string
+  readonly at: Location
+  readonly conditions: readonly Condition[]
+  /** The hash that `hermes approve` takes, when blocked. */
+  readonly approval?: string
+  /** For a source. */
+  readonly table?: string
+  readonly rows?: number
+  readonly lastRunAt?: string
+  readonly nextRunAt?: string
+  readonly attempts?: number
+  readonly lastError?: { readonly code: string; readonly message: string }
+  readonly cursor?: string
+}
+
+export interface StatusProblem {
+  readonly code: string
+  readonly message: string
+  readonly at: Location
+  readonly path?: string
+  readonly fix: string
+}
+
+export interface StatusReport {
+  readonly time: string
+  readonly version: string
+  /** The revision in force. */
+  readonly revision: string
+  readonly resources: readonly ResourceStatus[]
+  /** What is wrong in the manifests right now. */
+  readonly problems: readonly StatusProblem[]
+}
