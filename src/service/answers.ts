@@ -1,0 +1,104 @@
+type Schema = Readonly<Record<string, unknown>>
+
+const text = { type: 'string' }
+const count = { type: 'integer', minimum: 0 }
+const instant = { type: 'string', format: 'date-time' }
+
+function list(items: Schema): Schema {
+  return { type: 'array', items }
+}
+
+function record(properties: Record<string, Schema>, optional: readonly string[] = []): Schema {
+  return { type: 'object', required: Object.keys(properties).filter((name) => !optional.includes(name)), properties }
+}
+
+function reference(name: string): Schema {
+  return { $ref: `#/components/schemas/${name}` }
+}
+
+/** The schemas of what the API answers, by name. */
+export const answers = {
+  Location: record({ file: text, line: count, column: count }),
+  Error: record({
+    error: record({ code: text, message: text, fix: text, at: reference('Location') }, ['at']),
+  }),
+  Problem: record({ code: text, message: text, at: reference('Location'), path: text, fix: text }, ['path']),
+  Condition: record({ type: text, status: { enum: ['True', 'False', 'Unknown'] }, reason: text, message: text }),
+  ResourceStatus: record(
+    {
+      kind: text,
+      name: text,
+      state: { enum: ['ready', 'progressing', 'waiting', 'retrying', 'stalled', 'blocked', 'suspended'] },
+      reason: text,
+      message: text,
+      revision: text,
+      at: reference('Location'),
+      conditions: list(reference('Condition')),
+      approval: text,
+      table: text,
+      rows: count,
+      lastRunAt: instant,
+      nextRunAt: instant,
+      attempts: count,
+      lastError: record({ code: text, message: text }),
+      cursor: text,
+    },
+    ['approval', 'table', 'rows', 'lastRunAt', 'nextRunAt', 'attempts', 'lastError', 'cursor'],
+  ),
+  StatusReport: record({
+    time: instant,
+    version: text,
+    revision: text,
+    resources: list(reference('ResourceStatus')),
+    problems: list(reference('Problem')),
+  }),
+  Step: record(
+    {
+      op: { enum: ['+', '~', '-', '!', '.'] },
+      summary: text,
+      sql: text,
+      destroys: record({ what: text, rows: count }, ['rows']),
+      code: text,
+      reason: text,
+    },
+    ['sql', 'destroys', 'code'],
+  ),
+  ResourcePlan: record(
+    {
+      key: text,
+      kind: text,
+      name: text,
+      at: reference('Location'),
+      action: { enum: ['create', 'change', 'remove'] },
+      reason: text,
+      revision: text,
+      steps: list(reference('Step')),
+      blocked: record({ approval: text, code: { enum: ['approval_needed', 'prune_guard'] }, message: text }),
+      waitsFor: text,
+    },
+    ['revision', 'blocked', 'waitsFor'],
+  ),
+  Plan: record({
+    revision: text,
+    resources: list(reference('ResourcePlan')),
+    held: list(record({ key: text, at: reference('Location'), reason: text })),
+    problems: list(reference('Problem')),
+    summary: record({ create: count, change: count, remove: count, blocked: count, unchanged: count }),
+  }),
+  ManifestView: record({ kind: text, name: text, file: text, line: count, text }),
+  ManifestViews: list(reference('ManifestView')),
+  WriteResult: record({ file: text, key: text, action: { enum: ['added', 'updated', 'deleted', 'unchanged'] } }),
+  WriteResults: list(reference('WriteResult')),
+  Keys: list(text),
+  Rows: list({ type: 'object' }),
+  Nothing: { type: 'object' },
+  RunEvent: {
+    oneOf: [
+      record({ progress: record({ rows: count, pages: count }) }),
+      record({
+        result: record({ name: text, table: text, rows: count, pages: count, seconds: { type: 'number', minimum: 0 } }),
+      }),
+      reference('Error'),
+    ],
+  },
+} as const satisfies Record<string, Schema>

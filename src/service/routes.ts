@@ -1,0 +1,172 @@
+import type { Api } from './api.ts'
+
+type Schema = Readonly<Record<string, unknown>>
+
+/** A validated request. */
+export interface RouteRequest {
+  readonly params: Readonly<Record<string, string>>
+  readonly query: Readonly<Record<string, unknown>>
+  readonly body: unknown
+}
+
+/** One operation of the API: what it takes and what it gives; what is no GET changes something. */
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  /** Below `/api/v1`, parameters as `:name`. */
+  readonly path: string
+  readonly id: string
+  readonly summary: string
+  readonly params?: Schema
+  readonly query?: Schema
+  readonly body?: Schema
+  /** What the body is sent as; JSON when absent. */
+  readonly bodyType?: 'application/yaml'
+  /** Name of the answer's schema in `answers.ts`. */
+  readonly answer: string
+  /** Absent for the operation that streams, which the server handles itself. */
+  readonly handle?: (api: Api, request: RouteRequest) => Promise<unknown>
+}
+
+/** The size of the largest request body, in bytes. */
+export const BODY_LIMIT = 4 * 1024 * 1024
+
+const kind = { type: 'string', pattern: '^[A-Z][A-Za-z]{0,62}$' }
+const name = { type: 'string', minLength: 1, maxLength: 253 }
+const resourceParams = { type: 'object', required: ['kind', 'name'], properties: { kind, name } }
+const sourceParams = { type: 'object', required: ['name'], properties: { name } }
+const manifestBody = { type: 'string', minLength: 1, description: 'One or more YAML (or JSON) documents.' }
+const approveBody = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['hash'],
+  properties: { hash: { type: 'string', minLength: 1, maxLength: 128 } },
+}
+const reconcileBody = {
+  type: ['object', 'null'],
+  additionalProperties: false,
+  properties: { keys: { type: 'array', minItems: 1, maxItems: 10_000, items: { type: 'string', maxLength: 320 } } },
+}
+const rowsQuery = {
+  type: 'object',
+  additionalProperties: false,
+  properties: { limit: { type: 'integer', minimum: 1, maximum: 1000, default: 10 } },
+}
+
+const reads: readonly Route[] = [
+  {
+    method: 'GET',
+    path: '/status',
+    id: 'status',
+    answer: 'StatusReport',
+    summary: 'The status of every resource, derived from the data.',
+    handle: (api) => api.status(),
+  },
+  {
+    method: 'GET',
+    path: '/plan',
+    id: 'plan',
+    answer: 'Plan',
+    summary: 'What would change if the manifests were applied now.',
+    handle: (api) => api.plan(),
+  },
+  {
+    method: 'GET',
+    path: '/manifests',
+    id: 'manifests',
+    answer: 'ManifestViews',
+    summary: 'The manifests as they stand in their files.',
+    handle: (api) => api.manifests(),
+  },
+  {
+    method: 'GET',
+    path: '/sources/:name/rows',
+    id: 'rows',
+    answer: 'Rows',
+    summary: "The first rows of a source's table.",
+    params: sourceParams,
+    query: rowsQuery,
+    handle: (api, { params, query }) => api.rows(params.name ?? '', Number(query.limit)),
+  },
+]
+
+const changes: readonly Route[] = [
+  {
+    method: 'POST',
+    path: '/manifests',
+    id: 'add',
+    answer: 'WriteResults',
+    summary: 'Adds resources: writes their manifests into the manifests directory.',
+    body: manifestBody,
+    bodyType: 'application/yaml',
+    handle: (api, { body }) => api.add(String(body)),
+  },
+  {
+    method: 'PUT',
+    path: '/manifests',
+    id: 'update',
+    answer: 'WriteResults',
+    summary: 'Replaces the manifests of resources that exist.',
+    body: manifestBody,
+    bodyType: 'application/yaml',
+    handle: (api, { body }) => api.update(String(body)),
+  },
+  {
+    method: 'DELETE',
+    path: '/manifests/:kind/:name',
+    id: 'delete',
+    answer: 'WriteResult',
+    summary: 'Removes the manifest of a resource from its file.',
+    params: resourceParams,
+    handle: (api, { params }) => api.delete(`${params.kind}/${params.name}`),
+  },
+  {
+    method: 'POST',
+    path: '/manifests/:kind/:name/suspend',
+    id: 'suspend',
+    answer: 'WriteResult',
+    summary: 'Sets spec.suspend in the manifest of a resource.',
+    params: resourceParams,
+    handle: (api, { params }) => api.suspend(`${params.kind}/${params.name}`, true),
+  },
+  {
+    method: 'POST',
+    path: '/manifests/:kind/:name/resume',
+    id: 'resume',
+    answer: 'WriteResult',
+    summary: 'Clears spec.suspend in the manifest of a resource.',
+    params: resourceParams,
+    handle: (api, { params }) => api.suspend(`${params.kind}/${params.name}`, false),
+  },
+  {
+    method: 'POST',
+    path: '/approve',
+    id: 'approve',
+    answer: 'Keys',
+    summary: 'Approves the change that a plan names by its hash.',
+    body: approveBody,
+    handle: (api, { body }) => api.approve((body as { hash: string }).hash),
+  },
+  {
+    method: 'POST',
+    path: '/reconcile',
+    id: 'reconcile',
+    answer: 'Nothing',
+    summary: 'Reads the manifests again and runs a lap over some resources, or all; answers when it is done.',
+    body: reconcileBody,
+    handle: async (api, { body }) => {
+      await api.reconcile((body as { keys?: readonly string[] } | null)?.keys)
+      return {}
+    },
+  },
+  {
+    method: 'POST',
+    path: '/sources/:name/run',
+    id: 'run',
+    answer: 'RunEvent',
+    summary: 'Fetches a source now. JSON lines: progress, then the result or an error.',
+    params: sourceParams,
+  },
+]
+
+/** Every operation of the API; the server, the documentation and its tests read this list. */
+export const routes: readonly Route[] = [...reads, ...changes]

@@ -1,0 +1,155 @@
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { Clock } from '../clock.ts'
+import { HermesError } from '../errors.ts'
+import { rawNumber } from '../lossless-json.ts'
+import type { Api, Check } from './api.ts'
+import { errorAnswer, toAnswerable } from './error-answer.ts'
+import type { GuardedRequest } from './guard.ts'
+import { readiness } from './health.ts'
+import type { Metrics } from './metrics.ts'
+import { openapi } from './openapi.ts'
+import { BODY_LIMIT, type Route, type RouteRequest, routes } from './routes.ts'
+import { runLines } from './run-lines.ts'
+
+/** Structured logging, as the whole of Hermes does it. */
+export interface ServiceLog {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+/** What the service stands on. */
+export interface ServiceParts {
+  readonly version: string
+  readonly api: Api
+  readonly checks: readonly Check[]
+  readonly metrics: Metrics
+  readonly clock: Clock
+  readonly log: ServiceLog
+}
+
+/** What differs between the listeners of one service. */
+export interface Listener {
+  /** Aborts when the service stops: what streams ends. */
+  readonly stopping: AbortSignal
+  /** Throws for requests that may not pass; absent on the socket, which only its user can open. */
+  readonly guard?: (request: GuardedRequest) => void
+}
+
+/** The HTTP server of one listener, with every route; it does not listen yet. */
+export function buildServer(parts: ServiceParts, listener: Listener): FastifyInstance {
+  const server = fastify({
+    bodyLimit: BODY_LIMIT,
+    logger: false,
+    routerOptions: { maxParamLength: 253 },
+    frameworkErrors: (thrown, _request, reply) => {
+      const { error, status } = toAnswerable(thrown)
+      void (reply as unknown as FastifyReply).code(status).send(errorAnswer(error))
+    },
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: true } },
+  })
+  const yaml = ['application/yaml', 'text/yaml', 'text/plain', 'application/x-yaml']
+  server.addContentTypeParser(yaml, { parseAs: 'string' }, (_request, body, done) => done(null, body))
+  server.setReplySerializer((payload) => JSON.stringify(payload, jsonValue))
+  addErrors(server, parts)
+  addHooks(server, parts, listener)
+  addHealth(server, parts)
+  for (const route of routes) addRoute(server, route, parts, listener)
+  server.get('/api/v1/openapi.json', () => openapi(parts.version))
+  return server
+}
+
+function addErrors(server: FastifyInstance, { log }: ServiceParts): void {
+  server.setErrorHandler((thrown, request, reply) => {
+    const { error, status } = toAnswerable(thrown)
+    if (status >= 500) log.error({ code: error.code, error: error.message, route: routeOf(request) }, 'request failed')
+    return reply.code(status).send(errorAnswer(error))
+  })
+  server.setNotFoundHandler((request, reply) => {
+    const error = new HermesError('request_invalid', `there is no ${request.method} ${request.url.slice(0, 200)}`)
+    return reply.code(404).send(errorAnswer(error))
+  })
+}
+
+function addHooks(server: FastifyInstance, { metrics, log }: ServiceParts, { guard }: Listener): void {
+  if (guard !== undefined) {
+    server.addHook('onRequest', async ({ headers, url, method }) => {
+      const { host, authorization } = headers
+      guard({ host, authorization, api: !isOpen(url), changes: method !== 'GET' && method !== 'HEAD' })
+    })
+  }
+  server.addHook('onResponse', async (request, reply) => {
+    const seconds = reply.elapsedTime / 1000
+    const answered = { method: request.method, route: routeOf(request), status: reply.statusCode, seconds }
+    metrics.request(answered)
+    log.debug(answered, 'request answered')
+  })
+}
+
+/** Health and metrics need no token; everything else does. */
+function isOpen(url: string): boolean {
+  return /^\/(livez|readyz|metrics)(\?|$)/.test(url)
+}
+
+/** The pattern of a route, so that its metrics stay few. */
+function routeOf(request: FastifyRequest): string {
+  return request.routeOptions.url ?? 'none'
+}
+
+function addHealth(server: FastifyInstance, { version, checks, metrics, clock }: ServiceParts): void {
+  server.get('/livez', () => ({ status: 'ok', version }))
+  server.get('/readyz', async (_request, reply) => {
+    const ready = await readiness(checks, version, clock)
+    return reply.code(ready.status === 'unavailable' ? 503 : 200).send(ready)
+  })
+  server.get('/metrics', async (_request, reply) => {
+    const { text, contentType } = await metrics.scrape()
+    return reply.type(contentType).serializer(String).send(text)
+  })
+}
+
+function addRoute(server: FastifyInstance, route: Route, parts: ServiceParts, listener: Listener): void {
+  const { method, params, query, body } = route
+  server.route({
+    method,
+    url: `/api/v1${route.path}`,
+    schema: {
+      ...(params === undefined ? {} : { params }),
+      ...(query === undefined ? {} : { querystring: query }),
+      ...(body === undefined ? {} : { body }),
+    },
+    handler: async (request, reply) => {
+      const { handle } = route
+      if (handle === undefined) return streamRun(request, reply, parts, listener)
+      return reply.type('application/json; charset=utf-8').send(await handle(parts.api, requestOf(request)))
+    },
+  })
+}
+
+function requestOf(request: FastifyRequest): RouteRequest {
+  const params = request.params as Record<string, string>
+  const query = request.query as Record<string, unknown>
+  return { params, query, body: request.body ?? null }
+}
+
+/** The run ends when its caller goes away or the service stops. */
+async function streamRun(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { api, clock }: ServiceParts,
+  { stopping }: Listener,
+): Promise<FastifyReply> {
+  const gone = new AbortController()
+  reply.raw.once('close', () => gone.abort(new HermesError('service_stopping', 'the caller went away')))
+  const { name } = request.params as { name: string }
+  const signal = AbortSignal.any([gone.signal, stopping])
+  const lines = await runLines((onProgress) => api.run(name, signal, onProgress), clock)
+  return reply.type('application/x-ndjson').send(lines)
+}
+
+/** Rows hold what JSON has no notion of: bigints become numbers with all their digits, bytes base64. */
+function jsonValue(_key: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return rawNumber(String(value))
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
+  return value
+}

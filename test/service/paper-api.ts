@@ -1,0 +1,107 @@
+import { HermesError } from '../../src/errors.ts'
+import type { Plan } from '../../src/reconcile/plan.ts'
+import type { Api, ManifestView, WriteResult } from '../../src/service/api.ts'
+
+/** An `Api` over a map of manifests: what the service needs to be asked about, and nothing behind it. */
+export class PaperApi implements Api {
+  readonly files = new Map<string, ManifestView>()
+  readonly suspended = new Set<string>()
+  readonly reconciled: (readonly string[] | undefined)[] = []
+  /** Pages that a run makes, and how long each takes. */
+  pages = 3
+  pageMs = 1
+
+  async status() {
+    const resources = [...this.files.values()].map(({ kind, name, file, line }) => ({
+      kind,
+      name,
+      state: this.suspended.has(`${kind}/${name}`) ? ('suspended' as const) : ('ready' as const),
+      reason: 'Reconciled',
+      message: 'It is as its manifest says.',
+      revision: 'sha256:00',
+      at: { file, line, column: 1 },
+      conditions: [],
+      table: name,
+      rows: 3,
+    }))
+    return { time: new Date(0).toISOString(), version: '1.2.3', revision: 'sha256:00', resources, problems: [] }
+  }
+
+  async plan(): Promise<Plan> {
+    const summary = { create: 0, change: 0, remove: 0, blocked: 0, unchanged: this.files.size }
+    return { revision: 'sha256:00', resources: [], held: [], problems: [], summary }
+  }
+
+  async manifests() {
+    return [...this.files.values()]
+  }
+
+  async add(text: string) {
+    return this.#write(text, 'added')
+  }
+
+  async update(text: string) {
+    return this.#write(text, 'updated')
+  }
+
+  async delete(key: string): Promise<WriteResult> {
+    const { file } = this.#known(key)
+    this.files.delete(key)
+    return { file, key, action: 'deleted' }
+  }
+
+  async suspend(key: string, suspended: boolean): Promise<WriteResult> {
+    const { file } = this.#known(key)
+    if (suspended) this.suspended.add(key)
+    else this.suspended.delete(key)
+    return { file, key, action: 'updated' }
+  }
+
+  async approve(hash: string) {
+    if (hash === 'good') return ['SourceDefinition/prices']
+    throw new HermesError('approval_stale', `no pending change has the hash ${hash}`)
+  }
+
+  async rows(source: string, limit: number) {
+    this.#known(`SourceDefinition/${source}`)
+    const rows = [{ id: 9_007_199_254_740_993n, bytes: new Uint8Array([1, 2]), price: '0.10' }, { id: 2n }, { id: 3n }]
+    return rows.slice(0, limit)
+  }
+
+  async reconcile(keys?: readonly string[]) {
+    this.reconciled.push(keys)
+  }
+
+  async run(source: string, signal: AbortSignal, onProgress?: (progress: { rows: number; pages: number }) => void) {
+    this.#known(`SourceDefinition/${source}`)
+    for (let pages = 1; pages <= this.pages; pages += 1) {
+      await new Promise((resolve) => setTimeout(resolve, this.pageMs))
+      signal.throwIfAborted()
+      onProgress?.({ rows: pages * 10, pages })
+      if (source === 'breaks' && pages === 2) throw new HermesError('http_timeout', 'page 2 did not come')
+    }
+    return { name: source, table: source, rows: this.pages * 10, pages: this.pages, seconds: 0.1 }
+  }
+
+  /** Manifests are `Kind/name`, one a line: what is in them is none of the service's business. */
+  #write(text: string, action: 'added' | 'updated'): WriteResult[] {
+    const keys = text.trim().split('\n')
+    const wrong = keys.findIndex((key) => !key.includes('/'))
+    if (wrong >= 0) {
+      const at = { file: 'new.yaml', line: wrong + 1, column: 1 }
+      throw new HermesError('not_a_manifest', `${keys[wrong]} is none`, { at, fix: 'Write Kind/name.' })
+    }
+    return keys.map((key) => {
+      if (action === 'added' && this.files.has(key)) throw new HermesError('already_exists', `${key} exists already`)
+      const [kind = '', name = ''] = key.split('/')
+      this.files.set(key, { kind, name, file: `${name}.yaml`, line: 1, text: key })
+      return { file: `${name}.yaml`, key, action }
+    })
+  }
+
+  #known(key: string): ManifestView {
+    const view = this.files.get(key)
+    if (view === undefined) throw new HermesError('not_found', `there is no ${key}`)
+    return view
+  }
+}
