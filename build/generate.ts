@@ -1,0 +1,84 @@
+// `npm run gen` writes what is generated from the code; with --check it only compares, and fails on a difference.
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { connectionSchemas, sources } from '../src/connectors/index.ts'
+import { errorTable } from '../src/errors.ts'
+import { publishedSchema, schemaFile } from '../src/manifest/schema.ts'
+import { kinds } from '../src/resources/kinds.ts'
+import { cliReference } from './cli-reference.ts'
+import { connectorReference } from './connector-reference.ts'
+import { errorReference } from './error-reference.ts'
+import type { Schema } from './schema-fields.ts'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+
+/** The spec of a SourceDefinition without the connectors. */
+function commonFields(): Schema {
+  const spec = kinds.find(({ kind }) => kind === 'SourceDefinition')?.spec as { properties: Schema }
+  return { properties: Object.fromEntries(Object.entries(spec.properties).filter(([name]) => !(name in sources))) }
+}
+
+const jsonText = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`
+
+/** The schema for files with documents of several kinds: the kind decides. */
+function anyKind(schemas: readonly Schema[]): Schema {
+  const named = schemas.map(({ $schema: _, $id: __, ...schema }) => [String(schema.title), schema] as const)
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $id: 'urn:hermes:v1:manifest',
+    title: 'Manifest',
+    description: 'A resource of any kind.',
+    type: 'object',
+    required: ['apiVersion', 'kind', 'metadata', 'spec'],
+    properties: { kind: { enum: named.map(([kind]) => kind) } },
+    allOf: named.map(([kind]) => ({
+      if: { required: ['kind'], properties: { kind: { const: kind } } },
+      then: { $ref: `#/$defs/${kind}` },
+    })),
+    $defs: Object.fromEntries(named),
+  }
+}
+
+/** Every generated file, path below the repository to text. */
+async function generate(): Promise<Map<string, string>> {
+  const files = new Map<string, string>()
+  for (const kind of kinds) {
+    files.set(`schemas/${schemaFile(kind.kind)}`, jsonText(publishedSchema(kind)))
+  }
+  files.set('schemas/manifest.json', jsonText(anyKind(kinds.map(publishedSchema))))
+  files.set('docs/errors.md', errorReference(errorTable))
+  files.set('docs/reference/connectors.md', connectorReference(sources, connectionSchemas, commonFields()))
+  files.set('docs/reference/cli.md', await cliReference())
+  return files
+}
+
+/** Schemas of kinds that are no more. */
+function leftovers(files: ReadonlyMap<string, string>): string[] {
+  const folder = join(root, 'schemas')
+  const there = existsSync(folder) ? readdirSync(folder).map((name) => `schemas/${name}`) : []
+  return there.filter((path) => !files.has(path))
+}
+
+function differs(path: string, text: string): boolean {
+  const file = join(root, path)
+  return !existsSync(file) || readFileSync(file, 'utf8') !== text
+}
+
+const files = await generate()
+const changed = [...files].filter(([path, text]) => differs(path, text))
+if (process.argv.includes('--check')) {
+  const wrong = [...changed.map(([path]) => path), ...leftovers(files)]
+  for (const path of wrong) console.error(`${path} is not what the code says`)
+  if (wrong.length > 0) {
+    console.error('Fix: run npm run gen and commit what it writes.')
+    process.exitCode = 1
+  }
+} else {
+  for (const [path, text] of changed) {
+    mkdirSync(dirname(join(root, path)), { recursive: true })
+    writeFileSync(join(root, path), text)
+    console.log(`wrote ${path}`)
+  }
+  for (const path of leftovers(files)) console.error(`${path} belongs to no kind; remove it`)
+}

@@ -1,0 +1,53 @@
+import { HermesError } from '../errors.ts'
+import { type Key, keyOf } from '../manifest/manifest.ts'
+import { didYouMean } from '../manifest/suggest.ts'
+
+interface Named {
+  readonly kind: string
+  readonly name: string
+}
+
+/** Whether `given` names the kind: in any case, in part (`source`), or as a plural (`sources`). */
+export function isKind(given: string, kind: string): boolean {
+  const word = given.toLowerCase()
+  return kind.toLowerCase().startsWith(word) || (word.endsWith('s') && kind.toLowerCase().startsWith(word.slice(0, -1)))
+}
+
+/**
+ * The key that a user means by `Kind/name`, or by a name alone where one kind has it. Throws `not_found`, and `usage`
+ * where several do.
+ */
+export function resolveKey(given: string, resources: readonly Named[]): Key {
+  const slash = given.indexOf('/')
+  const name = given.slice(slash + 1)
+  const found = resources.filter(
+    (each) => each.name === name && (slash < 0 || isKind(given.slice(0, slash), each.kind)),
+  )
+  const keys = [...new Set(found.map(keyOf))]
+  const [only] = keys
+  if (keys.length > 1) throw new HermesError('usage', `${given} may be ${keys.join(' or ')}`)
+  if (only !== undefined) return only
+  const known = slash < 0 ? resources.map((each) => each.name) : resources.map(keyOf)
+  throw new HermesError('not_found', `there is no ${given}${didYouMean(given, known)}`)
+}
+
+/** The name of a source, given with or without its kind. */
+export function sourceName(given: string): string {
+  const slash = given.indexOf('/')
+  if (slash < 0) return given
+  if (isKind(given.slice(0, slash), 'SourceDefinition')) return given.slice(slash + 1)
+  throw new HermesError('usage', `${given} is no source: only a SourceDefinition is fetched`)
+}
+
+/** Those of a kind, or all; throws `not_found` for a word that is the kind of none of the known kinds. */
+export function ofKind<T extends Named>(resources: readonly T[], given: string | undefined): readonly T[] {
+  if (given === undefined) return resources
+  const found = resources.filter(({ kind }) => isKind(given, kind))
+  if (found.length > 0 || knownKinds.some((kind) => isKind(given, kind))) return found
+  throw new HermesError('not_found', `there is no kind ${given}${didYouMean(given, knownKinds)}`, {
+    fix: `Use one of ${knownKinds.join(', ')}.`,
+  })
+}
+
+/** The kinds that people write; for messages and completion, so that neither has to load the schemas. */
+export const knownKinds: readonly string[] = ['Connection', 'SourceDefinition']

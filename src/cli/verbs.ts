@@ -1,0 +1,77 @@
+import type { VerbEntry } from './verb.ts'
+
+/** Every verb with its line in the help; its file is read when it is called. */
+export const verbs: Readonly<Record<string, VerbEntry>> = {
+  serve: {
+    summary: 'watch the manifests and keep the data in step with them',
+    load: async () => (await import('./verbs/serve.ts')).serve,
+  },
+  plan: {
+    summary: 'show what would change, and change nothing',
+    load: async () => (await import('./verbs/plan.ts')).plan,
+  },
+  apply: {
+    summary: 'reconcile once, fetch what is due, and end',
+    load: async () => (await import('./verbs/apply.ts')).apply,
+  },
+  validate: {
+    summary: 'report every problem in the manifests',
+    load: async () => (await import('./verbs/validate.ts')).validate,
+  },
+  add: {
+    summary: 'add resources: write their manifests into the directory',
+    load: async () => (await import('./verbs/add.ts')).add,
+  },
+  update: {
+    summary: 'replace the manifests of resources that exist',
+    load: async () => (await import('./verbs/update.ts')).update,
+  },
+  delete: {
+    summary: 'remove the manifest of a resource',
+    load: async () => (await import('./verbs/delete.ts')).deleteVerb,
+  },
+  list: {
+    summary: 'list resources with their state',
+    load: async () => (await import('./verbs/list.ts')).list,
+  },
+  get: {
+    summary: 'show one resource: manifest, status, first rows',
+    load: async () => (await import('./verbs/get.ts')).get,
+  },
+  run: {
+    summary: 'fetch a source now',
+    load: async () => (await import('./verbs/run.ts')).run,
+  },
+  preview: {
+    summary: 'fetch one page of a source in a file, and write nothing',
+    load: async () => (await import('./verbs/preview.ts')).preview,
+  },
+  reconcile: {
+    summary: 'read the manifests again and reconcile now',
+    load: async () => (await import('./verbs/reconcile.ts')).reconcile,
+  },
+  approve: {
+    summary: 'approve a change that would destroy data',
+    load: async () => (await import('./verbs/approve.ts')).approve,
+  },
+  suspend: {
+    summary: 'stop the work of a resource and delete nothing',
+    load: async () => (await import('./verbs/suspend.ts')).suspend,
+  },
+  resume: {
+    summary: 'take the work of a suspended resource up again',
+    load: async () => (await import('./verbs/resume.ts')).resume,
+  },
+  init: {
+    summary: 'write a small working example',
+    load: async () => (await import('./verbs/init.ts')).init,
+  },
+  schema: {
+    summary: 'print the JSON Schema of a kind',
+    load: async () => (await import('./verbs/schema.ts')).schema,
+  },
+  completion: {
+    summary: 'print the completion script of a shell',
+    load: async () => (await import('./verbs/completion.ts')).completion,
+  },
+}

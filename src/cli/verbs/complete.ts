@@ -1,0 +1,74 @@
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Command } from 'commander'
+import { type Config, settings } from '../../config.ts'
+import { type Key, keyOf } from '../../manifest/manifest.ts'
+import { runningService } from '../reach.ts'
+import { knownKinds } from '../resource-name.ts'
+import type { Verb, VerbEntry } from '../verb.ts'
+
+type Verbs = Readonly<Record<string, VerbEntry>>
+
+/** `hermes __complete -- WORD…`: the words that may stand where the last one stands. Never fails, never waits long. */
+export function completeVerb(verbs: Verbs): Verb {
+  return {
+    define: (command) => command.argument('[words...]').allowUnknownOption(),
+    examples: [],
+    run: async ({ args, environment, config }) => {
+      const typed = args.at(-1) ?? ''
+      const before = args.slice(0, -1)
+      const name = before.find((word) => Object.hasOwn(verbs, word))
+      const candidates = typed.startsWith('-') ? optionsOf(name === undefined ? undefined : verbs[name]) : wordsOf(name)
+      const fitting = (await candidates.catch(() => [])).filter((each) => each.startsWith(typed))
+      environment.stdout.write(fitting.map((each) => `${each}\n`).join(''))
+
+      async function wordsOf(verb: string | undefined): Promise<readonly string[]> {
+        return verb === undefined ? Object.keys(verbs) : await operandsOf(verb, config)
+      }
+    },
+  }
+}
+
+/** The kinds, keys or words that a verb takes. */
+async function operandsOf(verb: string, config: () => Config): Promise<readonly string[]> {
+  switch (verb) {
+    case 'list':
+    case 'schema':
+      return knownKinds
+    case 'get':
+    case 'delete':
+    case 'suspend':
+    case 'resume':
+    case 'reconcile':
+      return await keys(config())
+    case 'run':
+      return (await keys(config())).filter((key) => key.startsWith('SourceDefinition/')).map((key) => key.slice(17))
+    case 'completion':
+      return ['bash', 'zsh', 'fish']
+    default:
+      return []
+  }
+}
+
+async function optionsOf(entry: VerbEntry | undefined): Promise<readonly string[]> {
+  const command = new Command()
+  if (entry !== undefined) (await entry.load()).define(command)
+  return [
+    '--help',
+    ...command.options.flatMap(({ long }) => long ?? []),
+    ...Object.values(settings).map(({ flag }) => flag),
+  ]
+}
+
+/** From the service; with none from what was written back, by the names of its files. */
+async function keys(config: Config): Promise<readonly Key[]> {
+  const service = await runningService(config).catch(() => undefined)
+  if (service !== undefined) return (await service.status()).resources.map(keyOf)
+  const found = await Promise.all(
+    knownKinds.map(async (kind) => {
+      const files = await readdir(join(config.statusDir, kind)).catch(() => [])
+      return files.filter((file) => file.endsWith('.yaml')).map((file) => `${kind}/${file.slice(0, -'.yaml'.length)}`)
+    }),
+  )
+  return found.flat()
+}

@@ -1,0 +1,174 @@
+import type { Clock } from './clock.ts'
+import type { Config } from './config.ts'
+import { httpConnection } from './connectors/http-client.ts'
+import type { HttpConnectionConfig } from './connectors/http-connection-config.ts'
+import { connectionSchemas } from './connectors/index.ts'
+import { followSources } from './follow-sources.ts'
+import { nextCron } from './manifest/cron.ts'
+import type { Manifest } from './manifest/manifest.ts'
+import type { SecretStore } from './manifest/secrets.ts'
+import { referencesIn, resolveTemplates } from './manifest/templates.ts'
+import type { Origin } from './origin/origin.ts'
+import type { Controller } from './reconcile/controller.ts'
+import { Engine } from './reconcile/engine.ts'
+import { type ConnectionSpec, connectionController } from './resources/connection.ts'
+import { ConnectionPool } from './resources/connection-pool.ts'
+import { type FetchReport, type FetchSignals, type FetchSubject, fetchSource } from './resources/fetch.ts'
+import { checkSecrets } from './resources/open-source.ts'
+import { sourceController } from './resources/source-definition.ts'
+import { SourceRunner } from './resources/source-runner.ts'
+import type { SourceSpec } from './resources/source-spec.ts'
+import { viewOf } from './resources/source-view.ts'
+import { tableController } from './resources/table.ts'
+import { declaredColumns, type TableSpec, withTables } from './resources/table-spec.ts'
+import type { Column } from './store/column-type.ts'
+import type { Store } from './store/store.ts'
+import type { Log } from './stream/connector.ts'
+
+export interface CoreParts {
+  readonly config: Config
+  readonly store: Store
+  readonly origin: Origin
+  readonly secrets: SecretStore
+  readonly clock: Clock
+  readonly log: Log
+  readonly version: string
+  /** Called after every fetch. */
+  readonly onRun: (source: string, report: FetchReport) => void
+}
+
+/** The engine over one database, and what fetches the sources that are in force. */
+export interface Core extends AsyncDisposable {
+  readonly store: Store
+  readonly engine: Engine
+  readonly runner: SourceRunner
+  readonly connections: ConnectionPool
+  /** Fetches a source at once, beside the runner. */
+  fetch(subject: FetchSubject, signals: FetchSignals): Promise<FetchReport>
+  /** Makes a Connection known to the sources that name it; the engine does so by itself. */
+  useConnection(manifest: Manifest): void
+  /** Calls `listener` after each lap. */
+  onLap(listener: (lap: { readonly seconds: number }) => void): void
+  /** Resolves when the runner has taken up everything the engine has told it so far. */
+  readonly followed: () => Promise<void>
+}
+
+/** Puts the parts together; nothing runs yet. */
+export function openCore(parts: CoreParts): Core {
+  const { store, clock, log, secrets, config } = parts
+  const connectionSpecs = new Map<string, Manifest<ConnectionSpec>>()
+  const connections = new ConnectionPool({
+    resolve: (manifest) => connectionConfig(manifest, secrets),
+    open: (settings) => httpConnection(settings, { clock, log, version: parts.version }),
+    lookup: (name) => connectionSpecs.get(name),
+  })
+  const openSource = { connections, clock, log, secrets, root: config.manifestsDir }
+  const fetch = (subject: FetchSubject, signals: FetchSignals): Promise<FetchReport> =>
+    fetchSource(
+      { runs: store.runs, clock, log, nextCron: cron, openSource },
+      { tableColumns: columnsInForce(engine, subject), ...subject },
+      signals,
+    )
+  const useConnection = (manifest: Manifest): void => {
+    connectionSpecs.set(manifest.name, manifest as Manifest<ConnectionSpec>)
+  }
+  const runner: SourceRunner = new SourceRunner({
+    store,
+    clock,
+    log,
+    nextCron: cron,
+    concurrency: config.concurrency,
+    laneLimit: (name) => laneLimit(name === undefined ? undefined : connectionSpecs.get(name), config.concurrency),
+    fetch,
+    onRun: (source, report) => {
+      if (report.evolved) engine.resync(tablesOf(engine, source))
+      parts.onRun(source, report)
+    },
+  })
+  const halted = new Set<string>()
+  const controllers = [
+    connectionController({
+      check: async (manifest) => {
+        useConnection(manifest)
+        checkConnection(manifest, secrets)
+      },
+      close: (name, gone) => {
+        if (gone) connectionSpecs.delete(name)
+        return connections.close(name)
+      },
+    }),
+    tableController(store),
+    sourceController({
+      store,
+      check: async (source) => checkSecrets(source, secrets),
+      halt: (name) => {
+        halted.add(name)
+        return runner.remove(name)
+      },
+    }),
+  ] as readonly Controller[]
+  const lapListeners = new Set<(lap: { readonly seconds: number }) => void>()
+  const engine: Engine = new Engine({
+    origin: parts.origin,
+    controllers,
+    ledger: store.ledger,
+    clock,
+    log,
+    derive: withTables,
+    resyncMs: config.resyncMs,
+    onLap: (lap) => {
+      for (const listener of lapListeners) listener(lap)
+    },
+  })
+  const follower = followSources({ engine, runner, store, halted, log })
+  return {
+    store,
+    engine,
+    runner,
+    connections,
+    fetch,
+    useConnection,
+    onLap: (listener) => void lapListeners.add(listener),
+    followed: () => follower.idle(),
+    [Symbol.asyncDispose]: async () => {
+      await runner[Symbol.asyncDispose]()
+      await follower.idle()
+      await connections[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** What the sources of a subject's table declare together, as the engine has it. */
+function columnsInForce(engine: Engine, { manifest }: FetchSubject): readonly Column[] {
+  const table = engine.resource(`Table/${viewOf(manifest).table}`)?.desired as Manifest<TableSpec> | undefined
+  return table === undefined ? [] : declaredColumns(table.spec)
+}
+
+/** The key of the table that a source fills. */
+function tablesOf(engine: Engine, source: string): readonly string[] {
+  const manifest = engine.resource(`SourceDefinition/${source}`)?.desired as Manifest<SourceSpec> | undefined
+  return manifest === undefined ? [] : [`Table/${viewOf(manifest).table}`]
+}
+
+function cron(expression: string, timezone: string | undefined, afterMs: number): number {
+  return nextCron(expression, timezone, afterMs)
+}
+
+/** A Connection's `http` section with its secrets; the client of sources without one has no settings. */
+function connectionConfig(manifest: Manifest<ConnectionSpec> | undefined, secrets: SecretStore): HttpConnectionConfig {
+  if (manifest === undefined) return {}
+  const config = manifest.spec['http'] as HttpConnectionConfig
+  return resolveTemplates(config, connectionSchemas.http, { secrets })
+}
+
+function checkConnection(manifest: Manifest<ConnectionSpec>, secrets: SecretStore): void {
+  for (const reference of referencesIn(manifest.spec['http'], connectionSchemas.http, {})) {
+    if (reference.startsWith('secrets.')) secrets.get(reference.slice('secrets.'.length))
+  }
+}
+
+/** As many fetches at once as a Connection allows requests at once: more would only wait, holding a worker. */
+function laneLimit(manifest: Manifest<ConnectionSpec> | undefined, most: number): number {
+  const http = manifest?.spec['http'] as HttpConnectionConfig | undefined
+  return Math.min(most, http?.rateLimit?.concurrency ?? most)
+}

@@ -1,0 +1,177 @@
+import type { Clock } from './clock.ts'
+import type { Core } from './core.ts'
+import { toHermesError } from './errors.ts'
+import { type LocalApiParts, status } from './local-api.ts'
+import type { WriteBack } from './observe/write-back.ts'
+import type { FetchReport } from './resources/fetch.ts'
+import type { Api, Check, Hermes } from './service/api.ts'
+import { type Metrics, openMetrics } from './service/metrics.ts'
+import { startService } from './service/start-service.ts'
+import type { Log } from './stream/connector.ts'
+import { retryDelayMs } from './stream/schedule.ts'
+
+/** Told of every fetch that ended. */
+export type RunListener = (source: string, report: FetchReport) => void
+
+export interface ServeParts extends LocalApiParts {
+  readonly api: Api
+  readonly log: Log
+  readonly onRun: (listener: RunListener) => void
+  /** From then on, and until told otherwise, the engine in this process is what there is. */
+  readonly goLive: (live: boolean) => void
+  readonly statusFiles: () => WriteBack
+}
+
+type Signals = Parameters<Hermes['serve']>[0]
+type OnReady = Parameters<Hermes['serve']>[1]
+
+/** How often all due times are derived again from the data, which others may change too. */
+const EVALUATE_MS = 60_000
+
+/**
+ * Serves until `stop` aborts: listens first, so that a second service on the same data directory is refused before it
+ * does anything, then laps and fetches. What is under way drains; `abort` gives it up.
+ */
+export async function serveUntil(parts: ServeParts, { stop, abort }: Signals, onReady: OnReady): Promise<void> {
+  const { config, version, api, clock, log } = parts
+  let core: Core | undefined
+  const metrics = openMetrics({ status: () => api.status(), queueDepth: () => core?.runner.backlog ?? 0 })
+  await using service = await startService(config, {
+    version,
+    api,
+    metrics,
+    clock,
+    log,
+    checks: checks(parts.core, () => core),
+  })
+  const opened = await openWhenPossible(parts, stop)
+  if (opened === undefined) return
+  core = opened
+  const followed = followStatus(parts, opened, metrics, stop)
+  parts.goLive(true)
+  opened.runner.start()
+  const http = service.http === undefined ? {} : { http: service.http }
+  log.info(
+    { version, manifests: config.manifestsDir, database: opened.store.location, socket: config.socketPath, ...http },
+    'serving',
+  )
+  onReady(http)
+  try {
+    await Promise.all([
+      opened.engine.run(stop, abort).then(() => opened.followed()),
+      evaluateNowAndThen(opened.runner, clock, log, stop),
+      drainOn({ stop, abort }, opened.runner, log),
+    ])
+  } finally {
+    await followed.end()
+    parts.goLive(false)
+    log.info({}, 'stopped')
+  }
+}
+
+/** Runs are asked to stop as soon as the service is; waited for unless it gives up. */
+async function drainOn({ stop, abort }: Signals, runner: Core['runner'], log: Log): Promise<void> {
+  await aborted(stop)
+  log.info({ fetches: runner.running }, 'stopping')
+  await Promise.race([runner[Symbol.asyncDispose](), aborted(abort)])
+}
+
+/** Writes status back soon after changes and runs, and counts them; `end` resolves when it writes no more. */
+function followStatus(parts: ServeParts, core: Core, metrics: Metrics, stop: AbortSignal): { end(): Promise<void> } {
+  const files = parts.statusFiles()
+  const { soon: write, idle } = throttle(parts.clock, stop, async () => files.write(await status(parts)))
+  core.onLap(({ seconds }) => metrics.lap(seconds))
+  parts.onRun((source, report) => {
+    metrics.run({ source, result: resultOf(report), rows: report.rows, seconds: report.ms / 1_000 })
+    write()
+  })
+  const unfollow = core.engine.onChange(write)
+  return {
+    end: () => {
+      unfollow()
+      return idle()
+    },
+  }
+}
+
+/** A service whose database is away starts all the same, says so in `/readyz`, and goes on when it is back. */
+async function openWhenPossible({ core, log, clock }: ServeParts, stop: AbortSignal): Promise<Core | undefined> {
+  for (let attempt = 1; !stop.aborted; attempt += 1) {
+    try {
+      return await core()
+    } catch (thrown) {
+      const error = toHermesError(thrown)
+      if (error.code !== 'database_unavailable') throw error
+      log.error({ code: error.code, error: error.message }, 'database not opened')
+      await clock.sleep(retryDelayMs(Math.min(attempt, 4), Math.random()), stop).catch(() => undefined)
+    }
+  }
+  return undefined
+}
+
+function checks(core: () => Promise<Core>, opened: () => Core | undefined): readonly Check[] {
+  return [
+    { name: 'database', gates: true, run: async (signal) => (await core()).store.ping(signal) },
+    {
+      name: 'manifests',
+      gates: false,
+      run: async () => {
+        const state = opened()?.engine.state()
+        if (state?.trouble !== undefined) throw state.trouble
+        return `${state?.problems.length ?? 0} problems`
+      },
+    },
+  ]
+}
+
+async function evaluateNowAndThen(runner: Core['runner'], clock: Clock, log: Log, stop: AbortSignal): Promise<void> {
+  while (!stop.aborted) {
+    await clock.sleep(EVALUATE_MS, stop).catch(() => undefined)
+    if (stop.aborted) return
+    await runner
+      .evaluate()
+      .catch((error: unknown) => log.warn({ error: toHermesError(error).message }, 'due times not derived'))
+  }
+}
+
+const SOON_MS = 400
+
+/** Work that is done soon after it is asked for, and seldom enough to cost little: a twentieth of the time at most. */
+function throttle(
+  clock: Clock,
+  stop: AbortSignal,
+  work: () => Promise<void>,
+): { readonly soon: () => void; readonly idle: () => Promise<void> } {
+  let wanted = false
+  let busy: Promise<void> | undefined
+  const loop = async (): Promise<void> => {
+    while (wanted && !stop.aborted) {
+      // The change itself goes first.
+      await clock.sleep(SOON_MS, stop).catch(() => undefined)
+      wanted = false
+      const began = clock.now()
+      await work().catch(() => undefined)
+      await clock.sleep(20 * (clock.now() - began), stop).catch(() => undefined)
+    }
+    busy = undefined
+  }
+  return {
+    soon: () => {
+      wanted = true
+      if (!stop.aborted) busy ??= loop()
+    },
+    idle: async () => busy,
+  }
+}
+
+function resultOf({ outcome }: FetchReport): 'succeeded' | 'failed' | 'cancelled' {
+  if (outcome === 'finished') return 'succeeded'
+  return outcome === 'failed' ? 'failed' : 'cancelled'
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}

@@ -1,0 +1,4 @@
+import { environmentOf } from './cli/environment-of.ts'
+import { runCli } from './cli/run-cli.ts'
+
+await runCli(environmentOf(process))
