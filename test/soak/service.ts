@@ -1,0 +1,91 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { request } from 'node:http'
+import { join, resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { StatusReport } from '../../src/observe/status.ts'
+
+const bin = resolve(import.meta.dirname, '../../bin/hermes.js')
+
+export interface ServiceOptions {
+  readonly home: string
+  readonly database: string
+}
+
+/** `hermes serve` as a process of its own, to be killed. */
+export class Service {
+  readonly #options: ServiceOptions
+  readonly #child: ChildProcess
+  readonly #exited: Promise<void>
+  #output = ''
+
+  constructor(options: ServiceOptions) {
+    this.#options = options
+    const { home, database } = options
+    const flags = ['--manifests', join(home, 'manifests'), '--data-dir', join(home, 'data'), '--database', database]
+    this.#child = spawn(process.execPath, [bin, 'serve', ...flags, '--log-level', 'info'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, NO_COLOR: '1' },
+    })
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream?.on('data', (chunk: Buffer) => {
+        this.#output = (this.#output + chunk.toString()).slice(-8_000)
+      })
+    }
+    this.#exited = new Promise((done) => {
+      this.#child.on('exit', () => done())
+    })
+  }
+
+  /** The last it printed; for a failing test's message. */
+  get output(): string {
+    return this.#output
+  }
+
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL')
+    await this.#exited
+  }
+
+  /** SIGTERM; the answer is the exit code. */
+  async stop(): Promise<number | null> {
+    this.#child.kill('SIGTERM')
+    await this.#exited
+    return this.#child.exitCode
+  }
+
+  async status(): Promise<StatusReport | undefined> {
+    return getJson<StatusReport>(join(this.#options.home, 'data', 'hermes.sock'), '/api/v1/status')
+  }
+
+  /** Waits until `met` holds of the status; throws with the last status after a minute. */
+  async until(met: (report: StatusReport) => boolean): Promise<StatusReport> {
+    let last: StatusReport | undefined
+    for (const end = Date.now() + 60_000; Date.now() < end; await delay(25)) {
+      if (this.#child.exitCode !== null) throw new Error(`hermes ended by itself:\n${this.#output}`)
+      last = (await this.status()) ?? last
+      if (last !== undefined && met(last)) return last
+    }
+    const found = last?.resources.map(({ kind, name, state, table, rows }) =>
+      [kind, name, state, table, rows].join(' '),
+    )
+    const problems = JSON.stringify(last?.problems)
+    throw new Error(`not settled within a minute: ${JSON.stringify(found, null, 1)} with the problems ${problems}`)
+  }
+}
+
+function getJson<T>(socketPath: string, path: string): Promise<T | undefined> {
+  return new Promise((done) => {
+    const call = request({ socketPath, path, timeout: 5_000 }, (response) => {
+      let text = ''
+      response.setEncoding('utf8')
+      response.on('data', (chunk: string) => {
+        text += chunk
+      })
+      response.on('end', () => done(response.statusCode === 200 ? (JSON.parse(text) as T) : undefined))
+      response.on('error', () => done(undefined))
+    })
+    call.on('timeout', () => call.destroy())
+    call.on('error', () => done(undefined))
+    call.end()
+  })
+}
