@@ -1,5 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import type { Worker } from 'node:worker_threads'
+import { DatabaseSync } from 'node:sqlite'
+import { Worker } from 'node:worker_threads'
 import { expect, test } from 'vitest'
 import { openStore } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -108,4 +109,28 @@ test.each(['append', 'merge', 'replace'] as const)('a database thread that dies 
   const rows = await home.witness('SELECT id FROM quotes ORDER BY id')
   expect(rows.map(({ id }) => Number(id))).toEqual(pages.flat().map(({ id }) => id))
   expect(await home.witness('SELECT * FROM hermes_retries')).toEqual([])
+})
+
+/** Creates and drops tables without a pause. */
+const restless = `
+  const { workerData } = require('node:worker_threads')
+  const db = new (require('node:sqlite').DatabaseSync)(workerData, { timeout: 10_000 })
+  db.exec('PRAGMA synchronous = OFF')
+  for (;;) db.exec('CREATE TABLE passing (a); DROP TABLE passing')`
+
+test('the catalogue is read while others create tables all the time', async () => {
+  await using home = await sqliteHome()
+  await using store = await openStore(home.url)
+  const file = home.url.slice('sqlite:'.length)
+  const names = Array.from({ length: 400 }, (_, index) => `t${index}`)
+  {
+    using db = new DatabaseSync(file)
+    db.exec(`BEGIN; ${names.map((name) => `CREATE TABLE ${name} (a, b, PRIMARY KEY (a, b));`).join('')} COMMIT`)
+  }
+  const worker = new Worker(restless, { eval: true, workerData: file })
+  try {
+    for (let turn = 0; turn < 20; turn += 1) expect((await store.tables.shapes(names.slice(0, 64))).size).toBe(64)
+  } finally {
+    await worker.terminate()
+  }
 })

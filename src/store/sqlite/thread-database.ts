@@ -69,6 +69,19 @@ export function statementRunner(db: DatabaseSync): (sql: string, values: readonl
   }
 }
 
+/**
+ * Runs `work` on one state of the database. A statement by itself reads the schema first and the data after it; where
+ * somebody creates tables all the time the schema is out of date by then, and SQLite gives up after fifty tries.
+ */
+export function inSnapshot<T>(db: DatabaseSync, work: () => T): T {
+  db.exec('BEGIN')
+  try {
+    return work()
+  } finally {
+    if (db.isTransaction) db.exec('COMMIT')
+  }
+}
+
 /** Runs `work` in one transaction: all or nothing. */
 export function inTransaction<T>(db: DatabaseSync, work: () => T): T {
   // Reading the schema sees what another process has changed of it; ALTER TABLE by itself trusts its own memory.

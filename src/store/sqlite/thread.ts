@@ -1,12 +1,13 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { HermesError } from '../../errors.ts'
 import type { ThreadAnswer, ThreadFailure, ThreadQuestion, ThreadRequest, ThreadSettings } from './protocol.ts'
-import { inTransaction, openConnection, statementRunner } from './thread-database.ts'
+import { inSnapshot, inTransaction, openConnection, statementRunner } from './thread-database.ts'
 import { openThreadLoader, type ThreadLoader } from './thread-loader.ts'
 
 // The entry of both threads: opens the database, then answers questions until it is terminated.
 
-const db = openConnection(workerData as ThreadSettings)
+const settings = workerData as ThreadSettings
+const db = openConnection(settings)
 const run = statementRunner(db)
 const loaders = new Map<number, ThreadLoader>()
 
@@ -19,7 +20,9 @@ function loader(id: number): ThreadLoader {
 function answer(request: ThreadRequest): unknown {
   switch (request.op) {
     case 'query':
-      return run(request.sql, request.values)
+      return settings.role === 'reader'
+        ? inSnapshot(db, () => run(request.sql, request.values))
+        : run(request.sql, request.values)
     case 'script':
       return inTransaction(db, () => db.exec(request.sql))
     case 'load_open':
