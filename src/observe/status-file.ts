@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import { stringify } from 'yaml'
 import type { ResourceStatus } from './status.ts'
+import { yamlText } from './yaml-text.ts'
 
 /** Every file that the write-back made starts so; files that do not are never removed. */
 const HEADER = '# Written by Hermes; changes are overwritten. Condition '
@@ -15,7 +15,7 @@ export function conditionHash(status: ResourceStatus): string {
 
 /** The file's text: a header with the condition's hash, then the status as YAML. */
 export function formatStatusFile(status: ResourceStatus, hash: string): string {
-  return `${HEADER}${hash}.\n${stringify(status, { lineWidth: 0, aliasDuplicateObjects: false })}`
+  return `${HEADER}${hash}.\n${yamlText({ ...status })}`
 }
 
 const HASH_LENGTH = 16

@@ -1,6 +1,8 @@
-import { mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { rename as renameCallback, writeFile as writeFileCallback } from 'node:fs'
+import { mkdir, open, readdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setImmediate as breathe } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import type { ResourceStatus, StatusReport } from './status.ts'
 import { conditionHash, formatStatusFile, HEADER_BYTES, hashOfStatusFile, statusPath } from './status-file.ts'
 import { summarise } from './status-summary.ts'
@@ -19,6 +21,10 @@ export interface WriteBack {
    */
   write(report: StatusReport): Promise<void>
 }
+
+/** Half the cost of `node:fs/promises`, and there are ten thousand files. */
+const writeFile = promisify(writeFileCallback)
+const rename = promisify(renameCallback)
 
 /** Resources that are compared before others get their turn. */
 const SLICE = 500
