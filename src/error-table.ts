@@ -284,7 +284,7 @@ export const errorTable = {
   },
   cursor_missing: {
     next: 'stalled',
-    summary: 'The incremental column is not in the table.',
+    summary: 'The incremental column is not in the records, or not in the table.',
     fix: 'Name a field that the records carry.',
   },
   too_many_columns: {

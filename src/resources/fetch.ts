@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { openMemoryBuffer } from '../connectors/buffers/memory.ts'
 import { tableSink } from '../connectors/sinks/table.ts'
-import { type HermesError, toHermesError } from '../errors.ts'
+import { HermesError, toHermesError } from '../errors.ts'
 import type { Manifest } from '../manifest/manifest.ts'
 import type { Column } from '../store/column-type.ts'
 import type { Run, Runs, RunTarget } from '../store/store.ts'
@@ -95,7 +95,9 @@ async function transfer(
 ): Promise<void> {
   const variables = { startedAt: run.startedAt, ...(run.cursor === undefined ? {} : { cursor: run.cursor }) }
   const tables: Tables = { writer: () => ({ write }) }
+  const view = viewOf(manifest)
   async function write(records: readonly unknown[], position: unknown, signal: AbortSignal): Promise<void> {
+    if (progress.pages === 0) requireCursorField(view, records)
     await run.write(records, position, signal)
     progress.rows += records.length
     progress.pages += 1
@@ -108,6 +110,20 @@ async function transfer(
   const never = new AbortController().signal
   await runPipeline({ source, from: run.resumeFrom, buffer, sink, stop: signals.stop, signal: never })
 }
+
+/** Without its field no cursor is ever found, and every fetch would bring everything again. */
+function requireCursorField({ cursorField, columns, cursor }: SourceView, records: readonly unknown[]): void {
+  if (cursorField === undefined || records.length === 0) return
+  if (columns.some(({ name, from }) => name === cursor && from !== undefined && from !== cursorField)) return
+  const isThere = records.some((each) => typeof each === 'object' && each !== null && Object.hasOwn(each, cursorField))
+  if (isThere) return
+  const [first] = records
+  const fields = typeof first === 'object' && first !== null ? Object.keys(first).slice(0, SHOWN_FIELDS).join(', ') : ''
+  const what = `none of the ${records.length} records on the first page has the incremental column ${cursorField}`
+  throw new HermesError('cursor_missing', `${what}; the first has ${fields}`)
+}
+
+const SHOWN_FIELDS = 12
 
 /** Pages in memory at once: one being written, one waiting, one being read. */
 const READ_AHEAD = { batches: 2, messages: 4_000 }

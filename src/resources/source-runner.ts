@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { HermesError, toHermesError } from '../errors.ts'
-import type { Store } from '../store/store.ts'
+import type { RunFacts, Store } from '../store/store.ts'
 import type { Log } from '../stream/connector.ts'
 import { dueAt, type NextCron } from '../stream/schedule.ts'
 import { type RunReport, Scheduler } from '../stream/scheduler.ts'
@@ -64,16 +64,10 @@ export class SourceRunner implements AsyncDisposable {
     return [...this.#subjects.values()]
   }
 
-  /** Takes sources up, or up again as changed. A changed source that was failing is tried at once. */
+  /** Takes sources up, or up again as changed. */
   async put(subjects: readonly FetchSubject[]): Promise<void> {
-    const changed = new Set<string>()
-    for (const subject of subjects) {
-      const { name, hash } = subject.manifest
-      const before = this.#subjects.get(name)
-      if (before !== undefined && before.manifest.hash !== hash) changed.add(name)
-      this.#subjects.set(name, subject)
-    }
-    await this.#place(subjects, changed)
+    for (const subject of subjects) this.#subjects.set(subject.manifest.name, subject)
+    await this.#place(subjects)
   }
 
   /** Lets a source go, before its rows are moved or deleted too; resolves when its run has ended. */
@@ -85,7 +79,7 @@ export class SourceRunner implements AsyncDisposable {
 
   /** Derives all due times again: the data may have changed behind our back. */
   async evaluate(): Promise<void> {
-    await this.#place([...this.#subjects.values()], new Set())
+    await this.#place([...this.#subjects.values()])
   }
 
   /** Fetches a source now and tells what became of it; `not_found` for one that is not in force. */
@@ -109,22 +103,23 @@ export class SourceRunner implements AsyncDisposable {
     await this.#scheduler[Symbol.asyncDispose]()
   }
 
-  async #place(subjects: readonly FetchSubject[], changed: ReadonlySet<string>): Promise<void> {
+  /** A source that failed as it was before its manifest changed is tried at once. */
+  async #place(subjects: readonly FetchSubject[]): Promise<void> {
     const places = subjects.map(({ manifest }) => ({ source: manifest.name, table: viewOf(manifest).table }))
     const facts = await this.#options.store.runs.facts(places)
     for (const subject of subjects) {
-      const { name } = subject.manifest
+      const { name, hash } = subject.manifest
       if (this.#subjects.get(name) !== subject) continue
       const view = viewOf(subject.manifest)
-      const history = facts.get(name) ?? { attempt: 0 }
+      const history: RunFacts = facts.get(name) ?? { attempt: 0 }
       const lane = view.connection ?? ''
       const due = dueAt(
         { name, schedule: view.schedule, registeredAt: subject.registeredAt },
         history,
         this.#options.nextCron,
       )
-      const now = history.attempt > 0 && changed.has(name)
-      this.#scheduler.set({ name, lane, laneLimit: this.#options.laneLimit(view.connection) }, now ? 0 : due)
+      const mended = history.attempt > 0 && history.spec !== undefined && history.spec !== hash
+      this.#scheduler.set({ name, lane, laneLimit: this.#options.laneLimit(view.connection) }, mended ? 0 : due)
     }
   }
 

@@ -18,6 +18,8 @@ export interface SourceView {
   readonly evolve: 'additive' | 'freeze'
   /** Column of the incremental cursor. */
   readonly cursor?: string
+  /** The records' field that fills it, as the manifest names it. */
+  readonly cursorField?: string
   readonly schedule: Schedule
   readonly suspended: boolean
   readonly orphan: boolean
@@ -80,7 +82,7 @@ function build(name: string, spec: SourceSpec): SourceView {
     renamed,
     write: table.write ?? (key.length > 0 ? 'merge' : cursor === undefined ? 'replace' : 'append'),
     evolve: table.evolve ?? 'additive',
-    ...(cursor === undefined ? {} : { cursor: columnName(cursor) }),
+    ...(cursor === undefined ? {} : { cursor: columnName(cursor), cursorField: cursor }),
     schedule: schedule(spec.schedule ?? {}),
     suspended: spec.suspend,
     orphan: spec.deletionPolicy === 'orphan',

@@ -36,6 +36,7 @@ function factsOf(newest: number | undefined, row: StoredRetry | undefined): RunF
     attempt: row?.attempt ?? 0,
     ...(row?.not_before == null ? {} : { notBefore: row.not_before }),
     ...(row?.started_at == null ? {} : { startedAt: row.started_at }),
+    ...(row?.spec == null ? {} : { spec: row.spec }),
     ...(row?.error_code == null ? {} : { lastError: { code: row.error_code, message: row.last_error ?? '' } }),
   }
 }

@@ -111,6 +111,8 @@ export interface RunFacts {
   readonly notBefore?: number
   /** Start of a run that has not finished. */
   readonly startedAt?: number
+  /** The spec that a run which failed or has not finished was begun with, as RunTarget had it. */
+  readonly spec?: string
   readonly lastError?: { readonly code: string; readonly message: string }
 }
 

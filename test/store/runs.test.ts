@@ -56,7 +56,7 @@ eachDatabase('runs', ({ home: newHome }) => {
     await using run = await shared.store.runs.begin(targetOf(), at(2))
     expect(await retries(shared.home)).toMatchObject([{ source_name: 'quotes', attempt: 1, spec: 'spec 1' }])
     await run.write(page(2), 'behind 2', never)
-    expect(await factsOf(shared.store, targetOf())).toStrictEqual({ lastRunAt: at(1), attempt: 1, startedAt: at(2) })
+    expect(await factsOf(shared.store, targetOf())).toMatchObject({ lastRunAt: at(1), attempt: 1, startedAt: at(2) })
   })
 
   test('a run begins after all there is of its source, whatever the clock says', async () => {
@@ -235,6 +235,7 @@ eachDatabase('runs', ({ home: newHome }) => {
       attempt: 1,
       notBefore: at(2),
       startedAt: at(1),
+      spec: 'spec 1',
       lastError,
     })
     {

@@ -11,7 +11,7 @@ const cachedStatements = 200
  * Of pages. Keys in random order need the writer's; the reader goes over every source in turn, so that of any cache
  * that does not hold all of the indexes only their upper levels are ever found again.
  */
-const cacheKib = { writer: 32 * 1024, reader: 4 * 1024 } as const
+const cacheKib = { writer: 16 * 1024, reader: 4 * 1024 } as const
 
 /** Opens the database the way both threads need it. */
 export function openConnection(settings: ThreadSettings): DatabaseSync {
