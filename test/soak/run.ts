@@ -20,13 +20,14 @@ for (const dialect of ['sqlite', 'postgres'] as const) {
   const rounds = Number(values[dialect])
   for (const phase of rounds > 0 ? phases : []) {
     if (phase === 'property') {
-      const figures = await propertyRounds({ dialect, histories: rounds, seed, onHistory: onRound })
+      const onHistory = progressOf(dialect, phase, rounds)
+      const figures = await propertyRounds({ dialect, histories: rounds, seed, onHistory })
       histories.push(`| ${dialect} | ${figures.histories} | ${figures.seconds.toFixed(0)} |`)
     } else {
+      const onRound = progressOf(dialect, phase, rounds)
       const figures = await withHome(dialect, (home) => killRounds({ home, phase, rounds, seed, onRound }))
       kills.push(line(dialect, phase, figures))
     }
-    console.log(`${dialect} ${phase} done`)
   }
 }
 if (kills.length > 0) {
@@ -37,8 +38,13 @@ if (histories.length > 0) {
   console.log(['\n| database | random histories | seconds |', '|---|---|---|', ...histories].join('\n'))
 }
 
-function onRound(round: number): void {
-  if (process.stdout.isTTY) process.stdout.write(`\rround ${round} `)
+/** Every round on a terminal, now and then a line elsewhere. */
+function progressOf(dialect: string, phase: string, rounds: number): (round: number) => void {
+  return (round) => {
+    const text = `${dialect} ${phase}: ${round} of ${rounds}`
+    if (process.stdout.isTTY) process.stdout.write(`\r${text}${round === rounds ? '\n' : ''}`)
+    else if (round % 25 === 0 || round === rounds) console.log(text)
+  }
 }
 
 function line(dialect: string, phase: Phase, { rounds, interrupted, rows, seconds }: KillFigures): string {
