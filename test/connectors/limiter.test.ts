@@ -34,13 +34,13 @@ describe('a limiter', () => {
     const times = await starts(await open({ requests: 5, per: '200ms' }), 18)
     expect(mostWithin(times, 200)).toBe(5)
     expect(times.at(-1)).toBeGreaterThanOrEqual(598)
-    expect(times.at(-1)).toBeLessThan(1_200)
+    expect(times.at(-1)).toBeLessThan(3_000)
   })
 
   it('spreads them with a burst of one', async () => {
     const times = await starts(await open({ requests: 10, per: '500ms', burst: 1 }), 6)
     expect(mostWithin(times, 50)).toBe(1)
-    expect(times.at(-1)).toBeLessThan(1_000)
+    expect(times.at(-1)).toBeLessThan(3_000)
   })
 
   it('keeps so many under way at once', async () => {
@@ -65,7 +65,7 @@ describe('a limiter', () => {
   })
 
   it('lets a job that waits leave without using up what it waited for', async () => {
-    const limiter = await open({ requests: 1, per: '150ms' })
+    const limiter = await open({ requests: 1, per: '1s' })
     const abort = new AbortController()
     await limiter.run(async () => undefined, never)
     const leaving = limiter.run(async () => 'ran', abort.signal)
@@ -73,14 +73,14 @@ describe('a limiter', () => {
     abort.abort(new Error('gone'))
     const before = performance.now()
     await expect(leaving).rejects.toThrow('gone')
-    expect((await staying) - before).toBeLessThan(280)
+    expect((await staying) - before).toBeLessThan(1_900)
   })
 
   it('costs little a job', async () => {
     const limiter = await open({ requests: 1_000_000, concurrency: 100 })
     const before = performance.now()
     await starts(limiter, 500)
-    expect((performance.now() - before) / 500).toBeLessThan(1)
+    expect((performance.now() - before) / 500).toBeLessThan(2)
   })
 
   it('rejects what waits when it closes', async () => {

@@ -239,7 +239,7 @@ describe('files that are no text', () => {
       manifests: [],
       problems: [{ code, at: { file: 'x.yaml', line: 1, column: 1 } }],
     })
-    expect(performance.now() - startedAt).toBeLessThan(200)
+    expect(performance.now() - startedAt).toBeLessThan(2_000)
   })
 
   test('hostile text ends in problems, not in a crash', () => {

