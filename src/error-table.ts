@@ -1,15 +1,6 @@
-/**
- * What happens next:
- * `retry` Hermes tries again by itself, with backoff · `stalled` a person or a change must act first ·
- * `refused` the request was not carried out · `note` nothing is wrong, but worth a look.
- */
-export type NextMove = 'retry' | 'stalled' | 'refused' | 'note'
-
-interface ErrorKind {
-  readonly next: NextMove
-  readonly summary: string
-  readonly fix: string
-}
+import type { ErrorKind } from './error-kind.ts'
+import { fetchErrors } from './error-table-fetch.ts'
+import { gitErrors } from './error-table-git.ts'
 
 /** Every code that Hermes prints, with what it means and what to do. `docs/errors.md` is generated from it. */
 export const errorTable = {
@@ -93,6 +84,21 @@ export const errorTable = {
     summary: 'Two manifests have the same kind and name.',
     fix: 'Rename or remove one of them.',
   },
+  list_unreadable: {
+    next: 'retry',
+    summary: 'The list that `spec.forEach.from` names is missing or cannot be read.',
+    fix: 'Restore it, or correct spec.forEach.from; what it gave before stays in force.',
+  },
+  list_invalid: {
+    next: 'stalled',
+    summary: 'A list of `spec.forEach` is not as it must be.',
+    fix: 'Correct the list; what it gave before stays in force.',
+  },
+  generated: {
+    next: 'refused',
+    summary: 'The resource is one of many that a manifest with `spec.forEach` makes.',
+    fix: 'Edit the manifest or its list.',
+  },
   expression_syntax: { next: 'stalled', summary: 'A CEL expression does not parse.', fix: 'Correct the expression.' },
   expression_type: {
     next: 'stalled',
@@ -125,6 +131,26 @@ export const errorTable = {
     summary: 'A secret has no value.',
     fix: 'Set HERMES_SECRET_<NAME> or add a file of that name to the secrets directory.',
   },
+  secret_unencrypted: {
+    next: 'stalled',
+    summary: 'A secret lies in a file of secrets for everybody to read.',
+    fix: 'Take it out of use where it came from, and encrypt the new one: `sops encrypt --in-place FILE`.',
+  },
+  secret_undecryptable: {
+    next: 'stalled',
+    summary: 'A file of secrets cannot be decrypted, or was changed without SOPS.',
+    fix: 'Put an age key of one of its recipients into the secret SOPS_AGE_KEY, or write the file anew with SOPS.',
+  },
+  secret_file_invalid: {
+    next: 'stalled',
+    summary: 'A file of secrets is not a flat mapping that SOPS encrypted for age.',
+    fix: 'Write it with `sops`: names of capital letters, digits and _, each with a text.',
+  },
+  secret_duplicate: {
+    next: 'stalled',
+    summary: 'Two files of secrets have the same name.',
+    fix: 'Remove it from one of them.',
+  },
   // Reconciling
   not_converged: {
     next: 'retry',
@@ -150,6 +176,11 @@ export const errorTable = {
     next: 'refused',
     summary: 'No pending change has this approval hash.',
     fix: 'Run `hermes plan` again and approve the hash it prints.',
+  },
+  plan_stale: {
+    next: 'refused',
+    summary: 'The plan to be applied is not the one that would be carried out now.',
+    fix: 'Look at `hermes plan` again, and apply the hash it prints.',
   },
   table_conflict: {
     next: 'stalled',
@@ -197,106 +228,7 @@ export const errorTable = {
     summary: 'A table that no source uses any more goes.',
     fix: 'Set deletionPolicy: orphan on its sources to keep it.',
   },
-  // Fetching
-  http_network: {
-    next: 'retry',
-    summary: 'The server could not be reached.',
-    fix: 'Check the URL, the network, the proxy and TLS settings.',
-  },
-  http_timeout: {
-    next: 'retry',
-    summary: 'The server did not answer in time.',
-    fix: 'Raise http.timeout, or ask for smaller pages.',
-  },
-  http_rate_limited: {
-    next: 'retry',
-    summary: 'The server asks to slow down.',
-    fix: 'Lower rateLimit on the Connection.',
-  },
-  http_server_error: { next: 'retry', summary: 'The server failed.', fix: 'Nothing; Hermes tries again.' },
-  http_unauthorized: {
-    next: 'stalled',
-    summary: 'The server refused the credentials.',
-    fix: "Check the Connection's auth and its secrets.",
-  },
-  http_client_error: {
-    next: 'stalled',
-    summary: 'The server refused the request.',
-    fix: 'Check path, query and body.',
-  },
-  http_too_large: {
-    next: 'stalled',
-    summary: 'The answer is larger than maxResponseBytes.',
-    fix: 'Raise the limit, or ask for smaller pages.',
-  },
-  http_tls: {
-    next: 'stalled',
-    summary: "The server's certificate was not accepted.",
-    fix: 'Set tls.ca on the Connection, or correct the host name.',
-  },
-  response_not_json: {
-    next: 'stalled',
-    summary: 'The answer is not JSON.',
-    fix: 'Check path and headers; look at the answer with `hermes preview`.',
-  },
-  records_not_found: {
-    next: 'stalled',
-    summary: 'The records path leads to nothing that is a list or an object.',
-    fix: 'Correct `records`; look at the answer with `hermes preview`.',
-  },
-  page_repeated: {
-    next: 'stalled',
-    summary: 'The server sent the same page or cursor twice: the pagination does not advance.',
-    fix: 'Check the pagination settings.',
-  },
-  pagination_invalid: { next: 'stalled', summary: 'The answer contradicts the pagination.', fix: 'Check its paths.' },
-  max_pages: {
-    next: 'stalled',
-    summary: 'The fetch went over maxPages and was not finished.',
-    fix: 'Raise maxPages or narrow the request.',
-  },
-  file_source_missing: {
-    next: 'retry',
-    summary: 'No file matches the path.',
-    fix: 'Check `file.path`; it is relative to the manifests directory.',
-  },
-  file_source_invalid: {
-    next: 'stalled',
-    summary: 'A data file could not be parsed.',
-    fix: 'Correct the file at the place named, or set its format.',
-  },
-  // Rows
-  message_rejected: { next: 'stalled', summary: 'A sink refused messages for good.', fix: 'Correct the messages.' },
-  value_mismatch: {
-    next: 'stalled',
-    summary: 'A value does not fit the declared type of its column.',
-    fix: 'Widen the column in the manifest, or correct the source.',
-  },
-  key_missing: {
-    next: 'stalled',
-    summary: 'A record has no value in a primary key field.',
-    fix: 'Choose another primaryKey, or write: append.',
-  },
-  record_not_object: {
-    next: 'stalled',
-    summary: 'A record is not an object.',
-    fix: 'Correct `records` so that it leads to objects.',
-  },
-  cursor_missing: {
-    next: 'stalled',
-    summary: 'The incremental column is not in the records, or not in the table.',
-    fix: 'Name a field that the records carry.',
-  },
-  too_many_columns: {
-    next: 'stalled',
-    summary: 'The records have more fields than a table can have columns.',
-    fix: 'Correct `records`, or declare the columns wanted and set evolve: freeze.',
-  },
-  run_displaced: {
-    next: 'retry',
-    summary: 'A run was removed, or another one of its source has begun, while it was under way.',
-    fix: 'Nothing; nothing of the page in hand was written.',
-  },
+  ...fetchErrors,
   // Database
   database_unavailable: {
     next: 'retry',
@@ -315,6 +247,11 @@ export const errorTable = {
     next: 'refused',
     summary: 'The resource is not in force as its manifest says now.',
     fix: 'Run `hermes apply` first.',
+  },
+  sync_window_denied: {
+    next: 'refused',
+    summary: 'A deny window of the source covers this moment.',
+    fix: 'Wait until it ends, or change spec.syncWindow.',
   },
   interrupted: { next: 'refused', summary: 'The command was interrupted.', fix: 'Run it again to go on.' },
   file_exists: { next: 'refused', summary: 'A file that would be written is there.', fix: 'Name another directory.' },
@@ -344,8 +281,24 @@ export const errorTable = {
     summary: 'Changes over TCP need a token, and the service has none.',
     fix: 'Start it with --token-file or HERMES_TOKEN, or use the socket.',
   },
+  read_only_token: {
+    next: 'refused',
+    summary: 'The token may look and plan, and change nothing.',
+    fix: 'Use the token of --token-file or HERMES_TOKEN, or the socket.',
+  },
+  state_invalid: {
+    next: 'refused',
+    summary: 'The file is not a state that `hermes export-state` wrote.',
+    fix: 'Write it anew with `hermes export-state FILE`.',
+  },
+  state_version: {
+    next: 'refused',
+    summary: 'The state was written in a format that this Hermes does not read.',
+    fix: 'Write it anew with `hermes export-state` of the Hermes that plans against it.',
+  },
   not_found: { next: 'refused', summary: 'There is no such resource.', fix: 'See `hermes list`.' },
   already_exists: { next: 'refused', summary: 'A resource of this name exists already.', fix: 'Use `hermes update`.' },
   request_invalid: { next: 'refused', summary: 'The request is not understood.', fix: 'See /api/v1/openapi.json.' },
   internal: { next: 'retry', summary: 'Something went wrong that should not.', fix: 'Please report it with the log.' },
+  ...gitErrors,
 } as const satisfies Record<string, ErrorKind>

@@ -1,6 +1,8 @@
-import { errorTable, type NextMove } from './error-table.ts'
+import type { NextMove } from './error-kind.ts'
+import { errorTable } from './error-table.ts'
 
-export { errorTable, type NextMove } from './error-table.ts'
+export type { NextMove } from './error-kind.ts'
+export { errorTable } from './error-table.ts'
 
 /** A place in a file; line and column count from 1. */
 export interface Location {

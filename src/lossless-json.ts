@@ -45,6 +45,13 @@ function keepDigits(_key: string, value: unknown, { source }: ReviverContext): u
   return typeof value !== 'number' || source === undefined || holds(value, source) ? value : json.rawJSON(source)
 }
 
+/** Parses JSON with numbers and booleans as the text that they are written with. Throws SyntaxError. */
+export function parseJsonVerbatim(text: string): unknown {
+  return json.parse(text, (_key, value, { source }) =>
+    typeof value === 'number' || typeof value === 'boolean' ? source : value,
+  )
+}
+
 /** A number as JSON text that is never rounded; `source` must be a JSON number. */
 export function rawNumber(source: string): RawNumber {
   return json.rawJSON(source)

@@ -27,7 +27,10 @@ export const table: Readonly<Record<string, Rule>> = {
 
 export const leaves: ReadonlySet<string> = new Set([
   'errors.ts',
+  'error-kind.ts',
   'error-table.ts',
+  'error-table-fetch.ts',
+  'error-table-git.ts',
   'clock.ts',
   'lossless-json.ts',
   'shared-text.ts',

@@ -7,7 +7,8 @@ export function checkCron(expression: string, timezone: string | undefined): str
   if (!/^@|\S\s+\S/.test(expression))
     return `${JSON.stringify(expression)} is not a cron expression of five or six fields`
   try {
-    if (open(expression, timezone).nextRun(new Date(0)) === null) return `${JSON.stringify(expression)} never comes due`
+    if (open(expression, timezone).cron.nextRun(new Date(0)) === null)
+      return `${JSON.stringify(expression)} never comes due`
   } catch (error) {
     return `${JSON.stringify(expression)} is not a cron expression: ${reasonOf(error)}`
   }
@@ -20,22 +21,36 @@ export function checkCron(expression: string, timezone: string | undefined): str
  * Infinity when it never comes due again. Throws on an expression that `checkCron` refuses.
  */
 export function nextCron(expression: string, timezone: string | undefined, afterMs: number): number {
-  const next = open(expression, timezone).nextRun(new Date(afterMs))
-  return next === null ? Number.POSITIVE_INFINITY : next.getTime()
+  const asked = open(expression, timezone)
+  const known = asked.gaps.find(({ from, next }) => from <= afterMs && afterMs < next)
+  if (known !== undefined) return known.next
+  const next = asked.cron.nextRun(new Date(afterMs))?.getTime() ?? Number.POSITIVE_INFINITY
+  asked.gaps = [{ from: afterMs, next }, ...asked.gaps.slice(0, keptGaps - 1)]
+  return next
 }
 
-const opened = new Map<string, Cron>()
-const maxOpened = 1_000
+/** An expression that was asked for, with the latest answers: nothing comes due between `from` and `next`. */
+interface Asked {
+  readonly cron: Cron
+  gaps: readonly { readonly from: number; readonly next: number }[]
+}
 
-/** Parsing costs more than asking: the most recent expressions are kept. A Cron without a function starts no timer. */
-function open(expression: string, timezone = 'UTC'): Cron {
+const opened = new Map<string, Asked>()
+const maxOpened = 1_000
+const keptGaps = 4
+
+/**
+ * Parsing costs more than asking, and asking more than ten thousand sources with one schedule can afford: the most
+ * recent expressions and answers are kept. A Cron without a function starts no timer.
+ */
+function open(expression: string, timezone = 'UTC'): Asked {
   const key = `${timezone} ${expression}`
   const known = opened.get(key)
   if (known !== undefined) return known
-  const cron = new Cron(expression, { timezone, mode: '5-or-6-parts', paused: true })
+  const asked = { cron: new Cron(expression, { timezone, mode: '5-or-6-parts', paused: true }), gaps: [] }
   if (opened.size >= maxOpened) opened.clear()
-  opened.set(key, cron)
-  return cron
+  opened.set(key, asked)
+  return asked
 }
 
 function isTimeZone(name: string): boolean {

@@ -2,7 +2,7 @@ import { type ASTNode, ParseError, type ParseResult, type TypeCheckResult } from
 import { type ErrorCode, HermesError } from '../errors.ts'
 import { plainOf, toCel } from './cel-value.ts'
 import { environmentOf, openEnvironment } from './environment.ts'
-import type { Scope, VariableType } from './scope.ts'
+import { elementVariable, type Scope, type VariableType } from './scope.ts'
 import { didYouMean } from './suggest.ts'
 
 /** Values for an evaluation: plain data, Date for a timestamp; a secret is asked for only when it is needed. */
@@ -48,9 +48,21 @@ export function tryCompile(text: string, scope: Scope): Expression | Fault {
   const references = referencesOf(parsed.ast, [...Object.keys(scope), 'secrets'])
   const wrongSecret = references.find(({ path }) => path[0] === 'secrets' && !secretName.test(path[1] ?? ''))
   if (wrongSecret !== undefined) return secretFault(wrongSecret)
+  const wholeElement = references.find(({ path }) => path[0] === elementVariable && path.length === 1)
+  if (wholeElement !== undefined && elementVariable in scope) return elementFault(wholeElement)
   const checked = parsed.check()
   if (!checked.valid) return typeFault(text, checked, scope)
   return expressionOf(text, checked.type ?? 'dyn', [...new Set(references.map(({ path }) => path.join('.')))])
+}
+
+/** A valid expression with the fields of `element` in the place of `each.…`, as literals. */
+export function withElement(text: string, element: Readonly<Record<string, string>>): string {
+  const references = referencesOf(openEnvironment().parse(text).ast, [elementVariable])
+  const lastFirst = references.toSorted((a, b) => b.start - a.start)
+  return lastFirst.reduce((bound, { path, start, end }) => {
+    const value = element[path[1] ?? '']
+    return value === undefined ? bound : bound.slice(0, start) + JSON.stringify(value) + bound.slice(end)
+  }, text)
 }
 
 function expressionOf(text: string, type: string, references: readonly string[]): Expression {
@@ -83,6 +95,7 @@ function secretsOf(names: readonly string[], variables: Variables): Record<strin
 interface Reference {
   readonly path: readonly string[]
   readonly start: number
+  readonly end: number
 }
 
 /** Every chain of field names that starts at one of `roots`. */
@@ -93,7 +106,7 @@ function referencesOf(ast: ASTNode, roots: readonly string[]): readonly Referenc
     if (!isNode(node)) return
     const path = pathOf(node)
     if (path === undefined || !roots.includes(path[0] ?? '')) visit(node.args)
-    else found.push({ path, start: node.start })
+    else found.push({ path, start: node.start, end: node.end })
   }
   visit(ast)
   return found
@@ -122,6 +135,11 @@ function syntaxFault(text: string, error: unknown): Fault {
 function secretFault({ path, start }: Reference): Fault {
   const what = path.length < 2 ? 'secrets' : `secrets.${path[1]}`
   const message = `${what} is not the name of a secret; write secrets.NAME with capital letters, digits and _`
+  return { code: 'expression_type', message, offset: start }
+}
+
+function elementFault({ start }: Reference): Fault {
+  const message = `${elementVariable} is no value; name a field of it, such as ${elementVariable}.symbol`
   return { code: 'expression_type', message, offset: start }
 }
 

@@ -15,6 +15,18 @@ export interface Manifest<Spec = unknown> {
   readonly hash: string
   /** The document as written; absent for what nobody wrote. */
   readonly text?: string
+  /** Set when the document declares a resource for each element of a list, of which this is one. */
+  readonly generated?: Generated
+}
+
+/** Where a generated resource comes from. */
+export interface Generated {
+  /** The document that declares it: `SourceDefinition/quotes`. No resource need have this key. */
+  readonly by: Key
+  /** The element it was made for, in words: `AAPL`. */
+  readonly element: string
+  /** The file that the list stands in, when it is not the manifest's own. */
+  readonly list?: string
 }
 
 /** Something wrong in a file, with the place and what to do about it. */
@@ -27,6 +39,8 @@ export interface Problem {
   readonly path?: string
   /** What to do, in one sentence. */
   readonly fix: string
+  /** The manifest file that has the problem, when `at` is in a list that it names. */
+  readonly manifest?: string
 }
 
 /** `Kind/name`, the key of a resource everywhere. */

@@ -1,23 +1,32 @@
 import type { Location } from '../errors.ts'
 import { parseDocuments } from './documents.ts'
 import { canonicalHash } from './hash.ts'
-import type { Manifest } from './manifest.ts'
+import type { Generated, Manifest } from './manifest.ts'
 import { parsePath } from './path.ts'
 import type { ValidDocument } from './validate.ts'
 import { placeOf } from './yaml-place.ts'
 
 const none: Readonly<Record<string, string>> = Object.freeze({})
 
+/** A document's own stretch of its file, which begins at line `firstLine`, and where its content begins. */
+export interface DocumentStretch {
+  readonly text: string
+  readonly firstLine: number
+  readonly at: Location
+}
+
 /**
  * A manifest that keeps its text, not its syntax tree: ten thousand of them have to fit into memory, and few are ever
- * asked for a place. `text` is the document's own stretch of the file, which begins at line `firstLine`.
+ * asked for a place.
  */
-export function parsedManifest(document: ValidDocument, text: string, firstLine: number, at: Location): Manifest {
+export function parsedManifest(document: ValidDocument, stretch: DocumentStretch, generated?: Generated): Manifest {
   const { kind, metadata, spec } = document
   const { name, labels = none, annotations = none } = metadata
+  const { text, firstLine, at } = stretch
   const hash = canonicalHash({ kind, name, spec })
   const locate = (path: string): Location => locateIn(text, path, { ...at, line: firstLine })
-  return { kind, name, labels, annotations, spec, at, locate, hash, text }
+  const manifest = { kind, name, labels, annotations, spec, at, locate, hash, text }
+  return generated === undefined ? manifest : { ...manifest, generated }
 }
 
 function locateIn(text: string, path: string, first: Location): Location {

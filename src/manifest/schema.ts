@@ -1,4 +1,5 @@
 import { durationPattern } from './duration.ts'
+import { mayGenerate } from './for-each.ts'
 import { type JsonSchema, type KindDefinition, kebabOf } from './kind.ts'
 
 /** The only version of the manifests' format. */
@@ -49,12 +50,25 @@ export function documentSchema(definition: KindDefinition): JsonSchema {
 
 /** The same schema for editors, in standard keywords only: for `schemas/<kind>.json`. */
 export function publishedSchema(definition: KindDefinition): JsonSchema {
-  return standard(documentSchema(definition)) as JsonSchema
+  const spec = standard(definition.spec)
+  const published = mayGenerate(definition) ? withElements(spec) : spec
+  return standard(documentSchema({ ...definition, spec: published as JsonSchema })) as JsonSchema
 }
 
 /** The file that the published schema of a kind goes to, below `schemas/`. */
 export function schemaFile(kind: string): string {
   return `${kebabOf(kind)}.json`
+}
+
+/** A schema whose texts may have `${each.…}` in the place of what their pattern asks for. */
+function withElements(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(withElements)
+  if (typeof schema !== 'object' || schema === null) return schema
+  const fields = Object.entries(schema).map(([keyword, value]): [string, unknown] => {
+    if (keyword === 'pattern' && typeof value === 'string') return [keyword, `${value}|\\$\\{`]
+    return [keyword, keyword === 'propertyNames' ? value : withElements(value)]
+  })
+  return Object.fromEntries(fields)
 }
 
 /** Keywords whose value is data or a map of names, not a schema. */

@@ -12,6 +12,14 @@ export type VariableType =
 /** The variables an expression may use. `secrets` is always declared; the schema says where it may stand. */
 export type Scope = Readonly<Record<string, VariableType>>
 
+/** The variable with the fields of the element that a resource is generated for. */
+export const elementVariable = 'each'
+
+/** The type of `each`: `fields` are text; any field will do while a list cannot be read. */
+export function elementType(fields: readonly string[] | undefined): VariableType {
+  return fields === undefined ? 'dyn' : Object.fromEntries(fields.map((field) => [field, 'string']))
+}
+
 /** What decides the variables of a source's expressions. */
 export interface ScopeParts {
   /** `spec.params` as written; anything but a mapping counts as empty. */

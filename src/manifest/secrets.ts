@@ -20,13 +20,25 @@ export interface SecretStore {
   mask(text: string): string
 }
 
-const secretName = /^[A-Z][A-Z0-9_]*$/
+/** The secrets of this machine, for those who have another place to look as well. */
+export interface LocalSecrets extends SecretStore {
+  /** The value if there is one. */
+  find(name: string): string | undefined
+  /** Has a value that came from elsewhere count as handed out. */
+  remember(value: string): void
+}
+
+/** Whether a secret may be called so. */
+export function isSecretName(name: string): boolean {
+  return /^[A-Z][A-Z0-9_]*$/.test(name)
+}
+
 const maxSecretBytes = 1_000_000
 /** Shorter values would tear holes into every text. */
 const minMaskedLength = 4
 
 /** Secrets from the environment, then from a directory of files (a mounted Kubernetes Secret, for one). */
-export function secretStore({ environment, directory }: SecretStoreOptions): SecretStore {
+export function secretStore({ environment, directory }: SecretStoreOptions): LocalSecrets {
   const files = new Map<string, { readonly signature: string; readonly value: string }>()
   const forms = new Map<string, readonly string[]>()
 
@@ -42,11 +54,26 @@ export function secretStore({ environment, directory }: SecretStoreOptions): Sec
     return value
   }
 
-  const get = (name: string): string => {
-    if (!secretName.test(name)) throw missing(name, 'it is not a name of capital letters, digits and _')
-    const value = environment[`HERMES_SECRET_${name}`] || readOrExplain(name, directory, fromFile)
+  const remember = (value: string): void => {
     if (!forms.has(value)) forms.set(value, formsOf(value))
+  }
+
+  const get = (name: string): string => {
+    if (!isSecretName(name)) throw missing(name, 'it is not a name of capital letters, digits and _')
+    const value = environment[`HERMES_SECRET_${name}`] || readOrExplain(name, directory, fromFile)
+    remember(value)
     return value
+  }
+
+  const find = (name: string): string | undefined => {
+    if (!isSecretName(name)) return undefined
+    try {
+      const value = environment[`HERMES_SECRET_${name}`] || fromFile(name) || undefined
+      if (value !== undefined) remember(value)
+      return value
+    } catch {
+      return undefined
+    }
   }
 
   const mask = (text: string): string => {
@@ -54,7 +81,7 @@ export function secretStore({ environment, directory }: SecretStoreOptions): Sec
     return found.toSorted((a, b) => b.length - a.length).reduce((masked, form) => masked.replaceAll(form, '***'), text)
   }
 
-  return { get, mask, values: () => [...forms.keys()] }
+  return { get, find, remember, mask, values: () => [...forms.keys()] }
 }
 
 function readOrExplain(

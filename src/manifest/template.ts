@@ -12,7 +12,7 @@ export interface Template {
 }
 
 /** A piece of a template: literal text, or an expression and where its text starts. */
-type Piece = string | { readonly source: string; readonly offset: number }
+export type Piece = string | { readonly source: string; readonly offset: number }
 
 /** Types with no one way to be written inside a longer text. */
 const notText = /^(list|map|null_type|null|bytes|\$)/
@@ -72,7 +72,7 @@ function insert(value: unknown, text: string): string {
 }
 
 /** Splits at `${…}`; the last piece may lack its closing brace. */
-function pieces(text: string): readonly Piece[] {
+export function pieces(text: string): readonly Piece[] {
   const found: Piece[] = []
   let literal = ''
   let at = 0

@@ -1,9 +1,10 @@
+import { readsElement } from './element-binding.ts'
 import { type Fault, tryCompile, type Variables } from './expression.ts'
 import type { JsonSchema } from './kind.ts'
 import { type Path, pathText } from './path.ts'
 import { mapStrings, type TextRule } from './schema-walk.ts'
-import type { Scope } from './scope.ts'
-import { hasExpression, tryTemplate } from './template.ts'
+import { elementVariable, type Scope } from './scope.ts'
+import { hasExpression, type Template, tryTemplate } from './template.ts'
 
 /** A fault in the string at `path` of the value that was checked. */
 export interface TemplateFault extends Fault {
@@ -57,9 +58,18 @@ function faultsOf(text: string, rule: TextRule, scope: Scope): readonly Fault[] 
     const compiled = tryCompile(text, scope)
     return 'code' in compiled ? [compiled] : secretFaults(compiled.references, rule, 0)
   }
-  if (!rule.template) return hasExpression(text) ? [notAllowed('no ${…} may stand here', text.indexOf('${'))] : []
+  if (!rule.template && !hasExpression(text)) return []
   const { template, faults } = tryTemplate(text, scope)
+  if (!rule.template && !isOfElement(text, template, scope)) {
+    return [notAllowed('no ${…} may stand here', text.indexOf('${'))]
+  }
   return [...faults, ...secretFaults(template.references, rule, text.indexOf('secrets'))]
+}
+
+/** What an element alone decides may stand anywhere: it is text by the time the text is looked at. */
+function isOfElement(text: string, { references }: Template, scope: Scope): boolean {
+  const reads = elementVariable in scope && readsElement(text, false)
+  return reads && references.every((each) => each.startsWith(`${elementVariable}.`))
 }
 
 function secretFaults(references: readonly string[], rule: TextRule, offset: number): readonly Fault[] {

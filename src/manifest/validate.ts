@@ -1,8 +1,11 @@
 import type { ErrorCode } from '../errors.ts'
-import { type KindDefinition, kebabOf } from './kind.ts'
+import { readsElement } from './element-binding.ts'
+import { type JsonSchema, type KindDefinition, kebabOf } from './kind.ts'
 import { type Path, pathText } from './path.ts'
 import { apiVersion } from './schema.ts'
 import { schemaProblem } from './schema-problem.ts'
+import { mapStrings } from './schema-walk.ts'
+import { elementVariable, type Scope, type VariableType } from './scope.ts'
 import { suggest } from './suggest.ts'
 import { checkTemplates } from './templates.ts'
 import type { Validator } from './validator.ts'
@@ -34,8 +37,15 @@ export interface ValidDocument {
   readonly spec: unknown
 }
 
-/** All that schema and expressions have against a document. Fills the schema's defaults into it. */
-export function validateDocument(value: unknown, kinds: ReadonlyMap<string, KnownKind>): readonly Finding[] {
+/**
+ * All that schema and expressions have against a document. Fills the schema's defaults into it. With `element`, the type
+ * of `each`, it is one that declares many resources: of the texts that read `each` only the expressions are checked.
+ */
+export function validateDocument(
+  value: unknown,
+  kinds: ReadonlyMap<string, KnownKind>,
+  element?: VariableType,
+): readonly Finding[] {
   if (!isDocument(value)) {
     const message = 'this is not a manifest: a mapping with apiVersion, kind, metadata and spec is expected'
     return [{ code: 'not_a_manifest', message, path: [], on: 'value' }]
@@ -43,8 +53,15 @@ export function validateDocument(value: unknown, kinds: ReadonlyMap<string, Know
   const known = typeof value['kind'] === 'string' ? kinds.get(value['kind']) : undefined
   const version = versionFindings(value['apiVersion'])
   if (known === undefined) return version.length > 0 ? version : kindFindings(value['kind'], [...kinds.keys()])
-  const findings = known.validate(value).map((error): Finding => schemaProblem(error, value))
-  return [...version, ...findings.filter(({ path }) => path[0] !== 'apiVersion'), ...expressionFindings(value, known)]
+  const findings = schemaFindings(value, known).filter(({ path }) => path[0] !== 'apiVersion')
+  if (element === undefined) return [...version, ...findings, ...expressionFindings(value, known)]
+  const certain = findings.filter((finding) => finding.on === 'key' || !isOpen(valueAt(value, finding.path)))
+  return [...version, ...certain, ...metadataFindings(value), ...expressionFindings(value, known, element)]
+}
+
+/** What its kind's schema has against a document. Fills the schema's defaults into it. */
+export function schemaFindings(value: unknown, { validate }: KnownKind): readonly Finding[] {
+  return validate(value).map((error): Finding => schemaProblem(error, value))
 }
 
 function isDocument(value: unknown): value is Record<string, unknown> {
@@ -69,10 +86,43 @@ function kindFindings(kind: unknown, known: readonly string[]): readonly Finding
   return [{ code: 'unknown_kind', message, path, on: 'value', fix: `Use one of ${known.join(', ')}.` }]
 }
 
-function expressionFindings(value: Record<string, unknown>, { definition }: KnownKind): readonly Finding[] {
-  const scope = definition.scope?.(value['spec']) ?? {}
-  const faults = checkTemplates(value['spec'], definition.spec, scope, ['spec'])
+function expressionFindings(
+  { spec }: Record<string, unknown>,
+  known: KnownKind,
+  element?: VariableType,
+): readonly Finding[] {
+  const { definition } = known
+  const scope = element === undefined ? (definition.scope?.(spec) ?? {}) : elementScope(spec, known, element)
+  const faults = checkTemplates(spec, definition.spec, scope, ['spec'])
   return faults.map((fault) => ({ ...fault, on: 'value' }))
+}
+
+/** The variables of a spec that has `each`; what an element decides may have any type. */
+export function elementScope(spec: unknown, { definition }: KnownKind, element: VariableType): Scope {
+  const settled = mapStrings(spec, definition.spec, (text) => (isOpen(text) ? null : text))
+  return { ...definition.scope?.(settled), [elementVariable]: element }
+}
+
+const anything: JsonSchema = {}
+
+/** An element decides what a resource does, not what it is labelled. */
+function metadataFindings({ metadata }: Record<string, unknown>): readonly Finding[] {
+  const found: Finding[] = []
+  mapStrings(metadata, anything, (text, _rule, below) => {
+    const path = ['metadata', ...below]
+    const message = `${pathText(path)}: ${elementVariable} may stand in the spec only`
+    if (isOpen(text)) found.push({ code: 'expression_not_allowed', message, path, on: 'value' })
+  })
+  return found
+}
+
+/** Whether only an element tells what stands there. */
+function isOpen(value: unknown): boolean {
+  return typeof value === 'string' && readsElement(value, false)
+}
+
+function valueAt(value: unknown, path: Path): unknown {
+  return path.reduce<unknown>((at, name) => (typeof at === 'object' && at !== null ? Reflect.get(at, name) : at), value)
 }
 
 /** `spec.table`, or undefined for the document itself. */

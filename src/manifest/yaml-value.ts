@@ -18,10 +18,14 @@ const maxDepth = 100
 
 /**
  * The plain data of a document. Aliases are written out, so that no two places share an object; duplicate keys,
- * unknown aliases, cycles and numbers that would lose digits are reported.
+ * unknown aliases, cycles and numbers that would lose digits are reported. Where `isVerbatim` says so, numbers and
+ * booleans become the text that they are written with.
  */
-export function valueOf(document: Document): { readonly value: unknown; readonly faults: readonly YamlFault[] } {
-  const reader = new ValueReader()
+export function valueOf(
+  document: Document,
+  isVerbatim: (path: Path) => boolean = () => false,
+): { readonly value: unknown; readonly faults: readonly YamlFault[] } {
+  const reader = new ValueReader(isVerbatim)
   const value = reader.read(document.contents, [])
   return { value, faults: reader.faults }
 }
@@ -30,10 +34,15 @@ const shared = sharedText()
 
 class ValueReader {
   readonly faults: YamlFault[] = []
+  readonly #isVerbatim: (path: Path) => boolean
   readonly #anchors = new Map<string, unknown>()
   readonly #open = new Set<unknown>()
   #nodes = 0
   #isOver = false
+
+  constructor(isVerbatim: (path: Path) => boolean) {
+    this.#isVerbatim = isVerbatim
+  }
 
   read(node: unknown, path: Path): unknown {
     if (this.#isOver) return undefined
@@ -64,6 +73,7 @@ class ValueReader {
   #readScalar(scalar: Scalar, path: Path): unknown {
     if (scalar.anchor !== undefined) this.#anchors.set(scalar.anchor, scalar)
     const { value, source } = scalar
+    if ((typeof value === 'number' || typeof value === 'boolean') && this.#isVerbatim(path)) return source ?? `${value}`
     if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value)) {
       const message = `${pathText(path)}: ${source ?? value} is too large to be kept exactly; put it in quotes`
       this.#report('invalid_value', message, scalar, path)

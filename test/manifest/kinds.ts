@@ -1,5 +1,6 @@
 import { checkCron } from '../../src/manifest/cron.ts'
 import { durationSchema } from '../../src/manifest/duration.ts'
+import { forEachSchema } from '../../src/manifest/for-each.ts'
 import type { KindDefinition } from '../../src/manifest/kind.ts'
 import type { Problem } from '../../src/manifest/manifest.ts'
 import { problem } from '../../src/manifest/problem.ts'
@@ -24,6 +25,7 @@ export const sourceDefinition: KindDefinition<SourceSpec> = {
     additionalProperties: false,
     properties: {
       connection: text,
+      forEach: forEachSchema,
       schedule: {
         type: 'object',
         additionalProperties: false,

@@ -9,3 +9,16 @@ spec:
   table: { name: prices }
 ${more}`
 }
+
+/** A small valid definition of one source for each element of a list. */
+export function definitionText(name: string, forEach: string): string {
+  return `apiVersion: hermes/v1
+kind: SourceDefinition
+metadata: { name: ${name} }
+spec:
+  forEach: ${forEach}
+  schedule: { every: 15m }
+  file: { path: x }
+  table: { name: prices }
+`
+}
