@@ -2,11 +2,15 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
+import { type GitConfig, type Given, invalid, readDuration, readGit } from './config-git.ts'
 import { HermesError } from './errors.ts'
 
 /** Every setting, validated once; paths are absolute. */
 export interface Config {
+  /** What relative paths in manifests start from; with `git` the place of its path in a checkout. */
   readonly manifestsDir: string
+  /** Absent: manifests are read from `manifestsDir`. */
+  readonly git?: GitConfig
   readonly dataDir: string
   /** `sqlite:/absolute/path` or `postgres://…`. */
   readonly database: string
@@ -27,6 +31,8 @@ export interface Config {
   readonly logLevel?: LogLevel
   readonly logFormat: LogFormat
   readonly token?: string
+  /** Lets look and plan, and change nothing. */
+  readonly readToken?: string
 }
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
@@ -34,22 +40,44 @@ const logFormats = ['auto', 'pretty', 'json'] as const
 export type LogLevel = (typeof logLevels)[number]
 export type LogFormat = (typeof logFormats)[number]
 
-interface Setting {
+export interface Setting {
   readonly flag: string
   readonly variable: string
-  readonly argument: string
+  /** Absent: the flag is a switch, and the variable 1 or 0. */
+  readonly argument?: string
   readonly summary: string
+  /** Heading in the help. */
+  readonly group?: string
 }
 
 /** The settings, by the name the command line parser gives their flag. */
 export const settings = {
   manifests: setting('manifests', 'DIR', 'directory of manifests (default: manifests)'),
+  git: git('git', 'URL', 'read manifests from this repository instead: https, ssh or a path'),
+  branch: git('branch', 'NAME', "branch to follow (default: the repository's own)"),
+  tag: git('tag', 'NAME', 'tag to read instead of a branch'),
+  commit: git('commit', 'ID', 'commit to read instead of a branch'),
+  path: git('path', 'DIR', 'directory in the repository (default: all of it)'),
+  interval: git('interval', 'DURATION', 'time between two looks at the repository (default: 30s)'),
+  verify: git('verify', 'KIND', 'ssh or gpg: only signed heads come into force'),
+  statusBranch: git(
+    'status-branch',
+    'NAME',
+    'write the status to this branch of it, such as hermes-status (default: to none)',
+  ),
+  statusInterval: git('status-interval', 'DURATION', 'time between two commits on it, at least (default: 1m)'),
+  gitWrite: git('git-write', undefined, 'let add, update, delete, suspend and resume commit to the branch, and push'),
+  gitAuthor: git('git-author', 'AUTHOR', 'whose commits they are (default: Hermes <hermes@localhost>)'),
+  commitStatus: git('commit-status', 'NAME', 'show each revision at the Git host as the check hermes/NAME'),
+  gitHost: git('git-host', 'KIND', "github, gitlab or gitea, where the host's name does not tell"),
+  gitApi: git('git-api', 'URL', "where the host's API is, when not at its usual place"),
   dataDir: setting('data-dir', 'DIR', 'where Hermes keeps its files (default: .hermes)'),
   database: setting('database', 'URL', 'postgres://… or sqlite:PATH (default: sqlite:DATA_DIR/hermes.db)'),
   socket: setting('socket', 'PATH', "the service's unix socket (default: DATA_DIR/hermes.sock)"),
   http: setting('http', 'HOST:PORT', 'serve the API on TCP too; :PORT means 127.0.0.1'),
   server: setting('server', 'URL', 'ask the service at this http(s) address instead of the socket'),
   tokenFile: setting('token-file', 'FILE', 'file with the token for TCP (or HERMES_TOKEN)'),
+  readTokenFile: setting('read-token-file', 'FILE', 'file with a token that may only look (or HERMES_READ_TOKEN)'),
   secretsDir: setting('secrets-dir', 'DIR', 'directory with one file per secret (default: DATA_DIR/secrets)'),
   statusDir: setting('status-dir', 'DIR', 'where status is written back (default: DATA_DIR/status)'),
   concurrency: setting('concurrency', 'N', 'fetches at once, 1 to 1024 (default: 4)'),
@@ -74,17 +102,19 @@ const BINDING_NAME = 10
 export function readConfig(flags: Flags, environment: EnvironmentVariables, cwd: string): Config {
   const read = reader(flags, environment)
   const dataDir = resolve(cwd, read('dataDir')?.value ?? '.hermes')
+  const repository = readGit(read, cwd)
   const http = read('http')
   const secretsDir = read('secretsDir')?.value
   const server = read('server')
   const logLevel = read('logLevel')
-  const token = readToken(read('tokenFile'), environment, cwd)
+  const tokens = readTokens(read, environment, cwd)
   return {
-    manifestsDir: resolve(cwd, read('manifests')?.value ?? 'manifests'),
+    manifestsDir: resolve(cwd, repository?.path ?? read('manifests')?.value ?? 'manifests'),
+    ...(repository === undefined ? {} : { git: repository }),
     dataDir,
     database: readDatabase(read('database'), dataDir, cwd),
     socketPath: readSocket(read('socket'), dataDir, cwd),
-    ...(http === undefined ? {} : { http: readHttp(http, token) }),
+    ...(http === undefined ? {} : { http: readHttp(http, tokens) }),
     ...(server === undefined ? {} : { server: readServer(server) }),
     secretsDir: secretsDir === undefined ? join(dataDir, 'secrets') : resolve(cwd, secretsDir),
     statusDir: resolve(cwd, read('statusDir')?.value ?? join(dataDir, 'status')),
@@ -92,7 +122,7 @@ export function readConfig(flags: Flags, environment: EnvironmentVariables, cwd:
     resyncMs: readResync(read('resync')),
     ...(logLevel === undefined ? {} : { logLevel: readChoice(logLevel, logLevels) }),
     logFormat: readChoice(read('logFormat') ?? { value: 'auto', from: 'the default' }, logFormats),
-    ...(token === undefined ? {} : { token }),
+    ...tokens,
   }
 }
 
@@ -101,14 +131,20 @@ export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
 }
 
-interface Given {
-  readonly value: string
-  /** The flag or variable it came from, for errors. */
-  readonly from: string
+function setting(flag: string, argument: string | undefined, summary: string): Setting {
+  return { flag: `--${flag}`, variable: variableOf(flag), ...(argument === undefined ? {} : { argument }), summary }
 }
 
-function setting(flag: string, argument: string, summary: string): Setting {
-  return { flag: `--${flag}`, variable: `HERMES_${flag.toUpperCase().replaceAll('-', '_')}`, argument, summary }
+function git(flag: string, argument: string | undefined, summary: string): Setting {
+  return {
+    ...setting(flag, argument, summary),
+    variable: variableOf(flag.startsWith('git') ? flag : `git-${flag}`),
+    group: 'Git:',
+  }
+}
+
+function variableOf(name: string): string {
+  return `HERMES_${name.toUpperCase().replaceAll('-', '_')}`
 }
 
 function reader(flags: Flags, environment: EnvironmentVariables) {
@@ -122,10 +158,6 @@ function reader(flags: Flags, environment: EnvironmentVariables) {
     const value = environment[variable]
     return value === undefined || value === '' ? undefined : { value, from: variable }
   }
-}
-
-function invalid(given: Given, valid: string, shown = given.value): HermesError {
-  return new HermesError('setting_invalid', `${given.from} is ${JSON.stringify(shown)}: it must be ${valid}`)
 }
 
 function readDatabase(given: Given | undefined, dataDir: string, cwd: string): string {
@@ -173,12 +205,12 @@ function fitsSocket(path: string): boolean {
   return Buffer.byteLength(dirname(path)) + 1 + name <= LONGEST_SOCKET_PATH
 }
 
-function readHttp(given: Given, token: string | undefined): { host: string; port: number } {
+function readHttp(given: Given, tokens: Tokens): { host: string; port: number } {
   const match = /^(?:\[([0-9a-f:.]+)\]|([^:[\]/\s]*))?:(\d{1,5})$/i.exec(given.value)
   const port = Number(match?.[3])
   if (match === null || port > 65_535) throw invalid(given, 'HOST:PORT, such as 127.0.0.1:8080 or :8080')
   const host = match[1] ?? (match[2] || '127.0.0.1')
-  if (token === undefined && !isLoopback(host)) {
+  if (tokens.token === undefined && tokens.readToken === undefined && !isLoopback(host)) {
     throw new HermesError(
       'setting_invalid',
       `${given.from} is "${given.value}": other machines could read everything`,
@@ -196,11 +228,23 @@ function readServer(given: Given): string {
   return url.origin + url.pathname.replace(/\/$/, '')
 }
 
-function readToken(file: Given | undefined, environment: EnvironmentVariables, cwd: string): string | undefined {
-  if (file === undefined) {
-    const value = environment.HERMES_TOKEN
-    return value === undefined || value === '' ? undefined : checkToken(value, 'HERMES_TOKEN')
+type Tokens = Pick<Config, 'token' | 'readToken'>
+
+function readTokens(read: ReturnType<typeof reader>, environment: EnvironmentVariables, cwd: string): Tokens {
+  const token = readToken(read('tokenFile'), ['HERMES_TOKEN', environment.HERMES_TOKEN], cwd)
+  const reading = readToken(read('readTokenFile'), ['HERMES_READ_TOKEN', environment.HERMES_READ_TOKEN], cwd)
+  if (token !== undefined && token === reading) {
+    throw new HermesError('setting_invalid', 'the token for reading is the one that may change everything', {
+      fix: 'Make another one with `openssl rand -hex 32`.',
+    })
   }
+  return { ...(token === undefined ? {} : { token }), ...(reading === undefined ? {} : { readToken: reading }) }
+}
+
+type Variable = readonly [name: string, value: string | undefined]
+
+function readToken(file: Given | undefined, [variable, value]: Variable, cwd: string): string | undefined {
+  if (file === undefined) return value === undefined || value === '' ? undefined : checkToken(value, variable)
   try {
     return checkToken(readFileSync(resolve(cwd, file.value), 'utf8').trim(), `${file.from} ${file.value}`)
   } catch (error) {
@@ -223,14 +267,8 @@ function readConcurrency(given: Given | undefined): number {
   return value
 }
 
-const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
-
 function readResync(given: Given | undefined): number {
-  if (given === undefined) return 60_000
-  const match = /^(\d{1,9})(ms|s|m|h|d)$/.exec(given.value)
-  const ms = Number(match?.[1]) * (unitMs[match?.[2] ?? ''] ?? Number.NaN)
-  if (!(ms >= 1000 && ms <= 86_400_000)) throw invalid(given, 'a duration from 1s to 1d, such as 30s, 5m or 1h')
-  return ms
+  return given === undefined ? 60_000 : readDuration(given)
 }
 
 function readChoice<T extends string>(given: Given, choices: readonly T[]): T {

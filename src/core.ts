@@ -3,15 +3,18 @@ import type { Config } from './config.ts'
 import { httpConnection } from './connectors/http-client.ts'
 import type { HttpConnectionConfig } from './connectors/http-connection-config.ts'
 import { connectionSchemas } from './connectors/index.ts'
+import { followSecrets } from './follow-secrets.ts'
 import { followSources } from './follow-sources.ts'
 import { nextCron } from './manifest/cron.ts'
 import type { Manifest } from './manifest/manifest.ts'
+import type { OriginSecrets } from './manifest/origin-secrets.ts'
 import type { SecretStore } from './manifest/secrets.ts'
-import { referencesIn, resolveTemplates } from './manifest/templates.ts'
+import { resolveTemplates } from './manifest/templates.ts'
 import type { Origin } from './origin/origin.ts'
 import type { Controller } from './reconcile/controller.ts'
 import { Engine } from './reconcile/engine.ts'
-import { type ConnectionSpec, connectionController } from './resources/connection.ts'
+import type { EngineEvent } from './reconcile/engine-event.ts'
+import { type ConnectionSpec, connectionController, secretsOfConnection } from './resources/connection.ts'
 import { ConnectionPool } from './resources/connection-pool.ts'
 import { type FetchReport, type FetchSignals, type FetchSubject, fetchSource } from './resources/fetch.ts'
 import { checkSecrets } from './resources/open-source.ts'
@@ -29,7 +32,7 @@ export interface CoreParts {
   readonly config: Config
   readonly store: Store
   readonly origin: Origin
-  readonly secrets: SecretStore
+  readonly secrets: OriginSecrets
   readonly clock: Clock
   readonly log: Log
   readonly version: string
@@ -49,6 +52,8 @@ export interface Core extends AsyncDisposable {
   useConnection(manifest: Manifest): void
   /** Calls `listener` after each lap. */
   onLap(listener: (lap: { readonly seconds: number }) => void): void
+  /** Calls `listener` with what happens in the engine. */
+  onEvent(listener: (event: EngineEvent) => void): void
   /** Resolves when the runner has taken up everything the engine has told it so far. */
   readonly followed: () => Promise<void>
 }
@@ -108,6 +113,7 @@ export function openCore(parts: CoreParts): Core {
     }),
   ] as readonly Controller[]
   const lapListeners = new Set<(lap: { readonly seconds: number }) => void>()
+  const eventListeners = new Set<(event: EngineEvent) => void>()
   const engine: Engine = new Engine({
     origin: parts.origin,
     controllers,
@@ -119,8 +125,12 @@ export function openCore(parts: CoreParts): Core {
     onLap: (lap) => {
       for (const listener of lapListeners) listener(lap)
     },
+    onEvent: (event) => {
+      for (const listener of eventListeners) listener(event)
+    },
   })
   const follower = followSources({ engine, runner, store, halted, log })
+  const secretsFollower = followSecrets({ engine, runner, secrets, log })
   return {
     store,
     engine,
@@ -129,8 +139,10 @@ export function openCore(parts: CoreParts): Core {
     fetch,
     useConnection,
     onLap: (listener) => void lapListeners.add(listener),
+    onEvent: (listener) => void eventListeners.add(listener),
     followed: () => follower.idle(),
     [Symbol.asyncDispose]: async () => {
+      secretsFollower[Symbol.dispose]()
       await runner[Symbol.asyncDispose]()
       await follower.idle()
       await connections[Symbol.asyncDispose]()
@@ -162,9 +174,7 @@ function connectionConfig(manifest: Manifest<ConnectionSpec> | undefined, secret
 }
 
 function checkConnection(manifest: Manifest<ConnectionSpec>, secrets: SecretStore): void {
-  for (const reference of referencesIn(manifest.spec['http'], connectionSchemas.http, {})) {
-    if (reference.startsWith('secrets.')) secrets.get(reference.slice('secrets.'.length))
-  }
+  for (const name of secretsOfConnection(manifest)) secrets.get(name)
 }
 
 /** As many fetches at once as a Connection allows requests at once: more would only wait, holding a worker. */

@@ -17,15 +17,20 @@ export interface Following {
   readonly log: Log
 }
 
-/** Keeps the runner's sources in step with the engine's outcomes; `idle` resolves when it has taken up all it was told. */
+/**
+ * Keeps the runner's sources in step with the engine's outcomes; `idle` resolves when it has taken up all it was told.
+ * A table that changed may have lost rows, and its sources are due again then.
+ */
 export function followSources(following: Following): { idle(): Promise<void> } {
   const { engine, log } = following
   let last: Promise<void> = Promise.resolve()
   engine.onChange((keys) => {
     const sources = [...keys].filter((key) => key.startsWith('SourceDefinition/'))
-    if (sources.length === 0) return
+    const tables = [...keys].filter((key) => key.startsWith('Table/'))
+    if (sources.length + tables.length === 0) return
     last = last
       .then(() => takeUp(following, sources))
+      .then(() => following.runner.evaluate(new Set(tables.map(nameOf))))
       .catch((error: unknown) => log.error({ error: String(error), sources: sources.length }, 'sources not taken up'))
   })
   return { idle: () => last }
@@ -67,7 +72,16 @@ function subjectInForce({ engine, halted }: Following, key: string): FetchSubjec
 /** What a source was last brought to, while its change waits or is blocked. */
 function settledManifest({ outcome, desired, settled }: ResourceState): Manifest<SourceSpec> | undefined {
   if ((outcome.state !== 'waiting' && outcome.state !== 'blocked') || settled === undefined) return undefined
-  return { ...desired, ...(settled as { spec: SourceSpec; hash: string }) } as Manifest<SourceSpec>
+  const { spec, hash } = settled as { spec: SourceSpec; hash: string }
+  const { syncWindow } = (desired?.spec ?? {}) as Partial<SourceSpec>
+  return { ...desired, hash, spec: underWindow(spec, syncWindow) } as Manifest<SourceSpec>
+}
+
+/** A window is in force as soon as it is declared: it may be what the change waits for. */
+function underWindow(spec: SourceSpec, syncWindow: SourceSpec['syncWindow']): SourceSpec {
+  const { syncWindow: before, ...rest } = spec
+  if (before === undefined && syncWindow === undefined) return spec
+  return { ...rest, ...(syncWindow === undefined ? {} : { syncWindow }) }
 }
 
 /**

@@ -1,23 +1,36 @@
 import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative, resolve } from 'node:path'
 import { version } from './cli/version.ts'
 import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
 import { type Core, openCore } from './core.ts'
-import { HermesError } from './errors.ts'
+import { HermesError, toHermesError } from './errors.ts'
+import { gitHooks, openCommitStatus } from './git-host.ts'
 import { localApi, status } from './local-api.ts'
 import { applyOnce } from './local-apply.ts'
 import { previewSource } from './local-preview.ts'
 import type { RunListener } from './local-serve.ts'
+import { OriginSecrets } from './manifest/origin-secrets.ts'
 import { manifestReader } from './manifest/read.ts'
 import { secretStore } from './manifest/secrets.ts'
+import { EventLog } from './observe/events.ts'
+import type { StatusBranch } from './observe/status-branch.ts'
 import { type WriteBack, writeBack } from './observe/write-back.ts'
+import { openOrigin } from './open-origin.ts'
+import { openStatusBranch } from './open-status-branch.ts'
 import { directoryOrigin } from './origin/directory.ts'
+import type { Snapshot } from './origin/origin.ts'
+import { pinnable } from './origin/pinnable.ts'
+import { readTree, snapshotOfTree } from './origin/tree.ts'
+import { withSecrets } from './origin/with-secrets.ts'
 import type { FetchReport } from './resources/fetch.ts'
 import { kinds } from './resources/kinds.ts'
-import type { Hermes, HermesOptions, ValidateReport } from './service/api.ts'
+import type { Hermes, HermesOptions, StatusReport, ValidateReport } from './service/api.ts'
+import { emptyWorld, parseState } from './state-document.ts'
 import { openStore } from './store/open.ts'
+import { recordedStore } from './store/recorded-store.ts'
+import type { Store } from './store/store.ts'
 import type { Log } from './stream/connector.ts'
 
 export interface HermesParts {
@@ -31,22 +44,33 @@ export interface HermesParts {
 export async function openHermes(config: Config, parts: HermesParts, options: HermesOptions = {}): Promise<Hermes> {
   const { clock, log } = parts
   const closing = new AsyncDisposableStack()
+  // What Hermes itself needs for reading manifests cannot lie among them: `secrets` are those of this machine.
   const secrets = secretStore({ environment: parts.environment, directory: config.secretsDir })
+  const originSecrets = new OriginSecrets({ local: secrets, keysNeeded: options.readOnly !== true })
   const read = manifestReader(kinds)
-  const origin = closing.use(directoryOrigin({ root: config.manifestsDir, read, clock, log }))
+  const { environment } = parts
+  const opened = closing.use(await openOrigin({ config, read, clock, log, secrets, environment }))
+  const origin = pinnable(withSecrets(opened, originSecrets, clock))
   const listeners = new Set<RunListener>()
   let opening: Promise<Core> | undefined
   let live = false
 
   async function openParts(): Promise<Core> {
-    const url = options.readOnly === true ? await readableDatabase(config.database, closing) : config.database
-    if (url.startsWith('sqlite:')) await mkdir(dirname(url.slice('sqlite:'.length)), { recursive: true })
-    const store = closing.use(await openStore(url, { clock }))
+    const store = closing.use(await openWorld())
     const onRun = (source: string, report: FetchReport): void => {
       logRun(log, source, report)
       for (const listener of listeners) listener(source, report)
     }
-    return closing.use(openCore({ config, store, origin, secrets, clock, log, version: version(), onRun }))
+    const coreParts = { config, store, origin, secrets: originSecrets, clock, log, version: version(), onRun }
+    return closing.use(openCore(coreParts))
+  }
+  async function openWorld(): Promise<Store> {
+    const { world } = options
+    if (world !== undefined)
+      return recordedStore(world === 'empty' ? emptyWorld(config.database) : parseState(world.state))
+    const url = options.readOnly === true ? await readableDatabase(config.database, closing) : config.database
+    if (url.startsWith('sqlite:')) await mkdir(dirname(url.slice('sqlite:'.length)), { recursive: true })
+    return openStore(url, { clock })
   }
   const hear = (listener: RunListener): void => void listeners.add(listener)
   const goLive = (now: boolean): void => {
@@ -59,23 +83,45 @@ export async function openHermes(config: Config, parts: HermesParts, options: He
     })
     return opening
   }
-  const apiParts = { config, origin, read, clock, version: version(), core, live: () => live }
+  let eventLog: EventLog | undefined
+  const place = opened.place === undefined ? {} : { place: opened.place }
+  const apiParts = {
+    config,
+    origin,
+    ...place,
+    read,
+    clock,
+    version: version(),
+    core,
+    live: () => live,
+    events: () => eventLog,
+  }
   const api = localApi(apiParts)
 
   return {
     api,
     mask: (text) => secrets.mask(text),
-    validate: (path) => validate(path ?? config.manifestsDir),
+    validate: (path) => validate(path),
+    readTree: async (directory) => {
+      const { tree, problems } = await readTree(directory, read)
+      return { tree, problems: [...problems, ...(await snapshotOfTree(tree, read)).problems] }
+    },
     preview: (file, preview, signal) =>
-      previewSource({ config, origin, secrets, clock, log, read }, file, preview, signal),
+      previewSource({ config, origin, secrets: originSecrets, clock, log, read }, file, preview, signal),
     apply: async (apply, signal, onProgress) => {
       const report = await applyOnce(await core(), { origin, ...apply, signal, ...(onProgress && { onProgress }) })
-      await statusFiles().write(await status(apiParts))
+      // The engine that has just run knows what failed; what would be planned now does not.
+      const now = await status({ ...apiParts, live: () => true })
+      await statusFiles().write(now)
+      await publish(now, signal)
       return report
     },
     serve: async (signals, onReady) => {
       const { serveUntil } = await import('./local-serve.ts')
-      const more = { api, log, statusFiles, onRun: hear, goLive }
+      eventLog = new EventLog(clock, (text) => secrets.mask(text))
+      const hostParts = { config, secrets, clock, log }
+      const host = { hooks: gitHooks(hostParts, origin), commitStatus: () => openCommitStatus(hostParts) }
+      const more = { api, log, eventLog, statusFiles, statusBranch, ...host, onRun: hear, goLive }
       await serveUntil({ ...apiParts, ...more }, signals, onReady)
     },
     [Symbol.asyncDispose]: async () => {
@@ -91,18 +137,52 @@ export async function openHermes(config: Config, parts: HermesParts, options: He
     })
   }
 
-  async function validate(path: string): Promise<ValidateReport> {
+  function statusBranch(): StatusBranch | undefined {
+    return openStatusBranch({ config, clock, log, secrets, environment })
+  }
+
+  async function publish(report: StatusReport, signal: AbortSignal): Promise<void> {
+    await using branch = statusBranch()
+    await branch?.publish(report, signal).catch((thrown: unknown) => {
+      signal.throwIfAborted()
+      const { code, message } = toHermesError(thrown)
+      log.warn({ branch: config.git?.status?.branch, code, error: message }, 'status branch not written')
+    })
+  }
+
+  async function validate(given: string | undefined): Promise<ValidateReport> {
+    if (given === undefined && config.git !== undefined)
+      return countFiles(await origin.read(new AbortController().signal))
+    const path = resolve(given ?? config.manifestsDir)
     const found = await stat(path).catch(() => undefined)
-    if (found === undefined) throw new HermesError('not_found', `${path} does not exist`)
+    if (found === undefined) throw new HermesError('not_found', `${given ?? path} does not exist`)
     const isFile = found.isFile()
-    await using from = directoryOrigin({ root: isFile ? dirname(path) : path, read, clock, log })
-    const snapshot = await from.read(new AbortController().signal)
-    const inside = ({ at }: { at: { file: string } }): boolean => !isFile || join(dirname(path), at.file) === path
+    const root = isFile ? rootOf(path) : path
+    await using from = directoryOrigin({ root, read, clock, log })
+    const snapshot = await withSecrets(from, originSecrets, clock).read(new AbortController().signal)
+    const inside = ({ at, manifest }: { at: { file: string }; manifest?: string }): boolean =>
+      !isFile || join(root, manifest ?? at.file) === path
     const manifests = snapshot.manifests.filter(inside)
     const problems = snapshot.problems.filter(inside)
-    const files = new Set([...manifests, ...problems].map(({ at }) => at.file)).size
-    return { files, manifests: manifests.length, problems }
+    const files = (snapshot.secrets ?? []).filter(({ file }) => inside({ at: { file } }))
+    return countFiles({ manifests, problems, secrets: files })
   }
+
+  /** A file among the manifests may name lists anywhere below them. */
+  function rootOf(path: string): string {
+    return relative(config.manifestsDir, path).startsWith('..') ? dirname(path) : config.manifestsDir
+  }
+}
+
+type Found = Pick<Snapshot, 'manifests' | 'problems' | 'secrets'>
+
+function countFiles({ manifests, problems, secrets = [] }: Found): ValidateReport {
+  const files = new Set([
+    ...manifests.map(({ at }) => at.file),
+    ...problems.map(({ at, manifest }) => manifest ?? at.file),
+    ...secrets.map(({ file }) => file),
+  ])
+  return { files: files.size, manifests: manifests.length, problems }
 }
 
 /** The database itself, or an empty one of its own for a command that only looks and finds none. */

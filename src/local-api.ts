@@ -2,24 +2,36 @@ import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
 import type { Core } from './core.ts'
 import { HermesError } from './errors.ts'
+import { heldManifests, localPlan } from './local-plan.ts'
+import { traceTable } from './local-trace.ts'
 import { type Key, keyOf, type Manifest } from './manifest/manifest.ts'
 import type { ReadManifests } from './manifest/read.ts'
-import { statusReport } from './observe/report.ts'
-import { manifestFiles } from './origin/manifest-files.ts'
+import { opensAt } from './manifest/sync-window.ts'
+import type { EventEntry, EventLog } from './observe/events.ts'
+import { type SourcePlace, statusReport } from './observe/report.ts'
+import { directoryPlace } from './origin/directory-place.ts'
+import { manifestsInGit } from './origin/git/manifests-in-git.ts'
+import { type ManifestFiles, manifestFiles } from './origin/manifest-files.ts'
+import type { ManifestPlace } from './origin/manifest-place.ts'
 import type { Origin, Snapshot } from './origin/origin.ts'
 import { tokenFor } from './reconcile/approval.ts'
 import type { Plan } from './reconcile/plan.ts'
+import { requirePlan } from './reconcile/plan-hash.ts'
 import type { EngineState, ResourceState } from './reconcile/state.ts'
-import { heldManifest } from './reconcile/subject.ts'
+import { Turn } from './reconcile/turn.ts'
 import type { FetchReport } from './resources/fetch.ts'
+import { refuseDenied } from './resources/source-runner.ts'
 import type { SourceSpec } from './resources/source-spec.ts'
 import { viewOf } from './resources/source-view.ts'
 import { declaredColumns, type TableSpec, withTables } from './resources/table-spec.ts'
 import type { Api, ManifestView, RunProgress, RunResult, StatusReport } from './service/api.ts'
+import { stateDocument } from './state-document.ts'
 
 export interface LocalApiParts {
   readonly config: Config
   readonly origin: Origin
+  /** Where manifests are written, when that is not the directory. */
+  readonly place?: ManifestPlace
   readonly read: ReadManifests
   readonly clock: Clock
   readonly version: string
@@ -27,19 +39,24 @@ export interface LocalApiParts {
   readonly core: () => Promise<Core>
   /** Whether the engine runs in this process; otherwise what it would do is worked out without doing it. */
   readonly live: () => boolean
+  /** What a service in this process keeps of what happened; undefined where none is. */
+  readonly events: () => EventLog | undefined
 }
 
 const never = new AbortController().signal
 
 /** The API in process: what the service answers with, and what commands use where no service runs. */
 export function localApi(parts: LocalApiParts): Api {
-  const { config, origin, read } = parts
+  const { origin } = parts
   const snapshot = (): Promise<Snapshot> => origin.read(never)
-  const current = async (): Promise<readonly Manifest[]> => (await snapshot()).manifests
-  const files = manifestFiles({ root: config.manifestsDir, read, current })
+  const current: CurrentManifests = async () => (await snapshot()).manifests
+  // One at a time: reading a tree that was sent takes memory and time.
+  const trees = new Turn()
+  const files = manifestFilesOf(parts, current)
   return {
     status: () => status(parts),
-    plan: async () => (await parts.core()).engine.plan(await snapshot()),
+    plan: (tree) => (tree === undefined ? localPlan(parts) : trees.take(() => localPlan(parts, tree))),
+    state: async () => stateDocument((await parts.core()).store, { hermes: parts.version, now: parts.clock.now() }),
     manifests: async () => (await current()).map(manifestView),
     add: (text) => files.add(text),
     update: (text) => files.update(text),
@@ -50,28 +67,52 @@ export function localApi(parts: LocalApiParts): Api {
       const manifest = sourceNamed(await current(), source)
       return (await parts.core()).store.tables.rows({ source, table: viewOf(manifest).table }, limit)
     },
-    reconcile: (keys) => reconcile(parts, keys),
+    reconcile: (keys, plan) => reconcile(parts, keys, plan),
     run: (source, signal, onProgress) => run(parts, source, signal, onProgress),
+    events: async (key) => events(parts, key),
+    trace: async (table) => traceTable(table, await status(parts), origin),
   }
 }
+
+/** A repository that nothing may be written to tells which file to edit. */
+function manifestFilesOf({ config, place, read }: LocalApiParts, current: CurrentManifests): ManifestFiles {
+  if (place !== undefined) return manifestFiles({ place, read })
+  if (config.git === undefined)
+    return manifestFiles({ place: directoryPlace({ root: config.manifestsDir, current }), read })
+  return manifestsInGit({ address: config.git.url, path: config.git.path, current })
+}
+
+type CurrentManifests = () => Promise<readonly Manifest[]>
 
 /** The status as the running engine has it, or as files, ledger and data tell. */
 export async function status(parts: LocalApiParts): Promise<StatusReport> {
   const core = await parts.core()
+  const now = parts.clock.now()
   const state = parts.live() ? core.engine.state() : await stateAtRest(parts, core)
   return statusReport({
     version: parts.version,
-    now: parts.clock.now(),
+    now,
     store: core.store,
     state,
     nextDueAt: (source) => core.runner.dueAt(source),
     isRunning: (source) => core.runner.isRunning(source),
     placeOf: (manifest) => {
       if (manifest.kind !== 'SourceDefinition') return undefined
-      const { table, cursor, suspended } = viewOf(manifest as Manifest<SourceSpec>)
-      return { table, suspended, ...(cursor === undefined ? {} : { cursor }) }
+      return placeOf(manifest as Manifest<SourceSpec>, now)
     },
   })
+}
+
+function placeOf(source: Manifest<SourceSpec>, now: number): SourcePlace {
+  const { table, cursor, suspended, connection } = viewOf(source)
+  const opens = opensAt(source.spec.syncWindow, now)
+  return {
+    table,
+    suspended,
+    ...(cursor === undefined ? {} : { cursor }),
+    ...(connection === undefined ? {} : { connection }),
+    ...(opens > now ? { opensAt: opens } : {}),
+  }
 }
 
 /** What a lap would find: nothing is changed, and what the plan says is still to be done. */
@@ -79,11 +120,7 @@ async function stateAtRest({ origin }: LocalApiParts, core: Core): Promise<Engin
   const snapshot = await origin.read(never)
   const plan = await core.engine.plan(snapshot)
   const entries = new Map((await core.store.ledger.entries()).map((entry) => [keyOf(entry), entry]))
-  const held = plan.held.flatMap(({ key }) => {
-    const entry = entries.get(key)
-    const manifest = entry === undefined ? undefined : heldManifest(entry)
-    return manifest === undefined ? [] : [manifest]
-  })
+  const held = await heldManifests(plan, core.store)
   const wanted = new Map(withTables([...snapshot.manifests, ...held]).map((manifest) => [keyOf(manifest), manifest]))
   const planned = new Map(plan.resources.map((each) => [each.key, each]))
   const keys = new Set([...wanted.keys(), ...planned.keys()])
@@ -109,12 +146,13 @@ async function stateAtRest({ origin }: LocalApiParts, core: Core): Promise<Engin
 
 function outcomeAtRest(planned: Plan['resources'][number] | undefined): ResourceState['outcome'] {
   if (planned === undefined) return { state: 'ready' }
-  const { blocked, waitsFor, at } = planned
+  const { blocked, waitsFor, opensAt: opens, at } = planned
   if (blocked !== undefined) {
     const error = new HermesError(blocked.code, blocked.message, { at })
     return { state: 'blocked', approval: blocked.approval, error }
   }
-  return waitsFor === undefined ? { state: 'progressing' } : { state: 'waiting', on: waitsFor }
+  if (waitsFor !== undefined) return { state: 'waiting', on: waitsFor }
+  return opens === undefined ? { state: 'progressing' } : { state: 'waiting', until: Date.parse(opens) }
 }
 
 async function approve(parts: LocalApiParts, hash: string): Promise<readonly Key[]> {
@@ -129,12 +167,25 @@ async function approve(parts: LocalApiParts, hash: string): Promise<readonly Key
   return keys
 }
 
-async function reconcile(parts: LocalApiParts, keys: readonly Key[] | undefined): Promise<void> {
+function events(parts: LocalApiParts, key: Key | undefined): readonly EventEntry[] {
+  const kept = parts.events()
+  if (kept !== undefined) return kept.list(key)
+  throw new HermesError('service_absent', 'no service runs here, and it alone keeps what happened')
+}
+
+async function reconcile(
+  parts: LocalApiParts,
+  keys: readonly Key[] | undefined,
+  plan: string | undefined,
+): Promise<void> {
   const { engine } = await parts.core()
   if (!parts.live())
     throw new HermesError('service_absent', 'nothing runs that could reconcile', { fix: 'Use `hermes apply`.' })
   const unknown = keys?.find((key) => engine.resource(key) === undefined)
-  await engine.accept(await parts.origin.read(never))
+  parts.origin.wake()
+  const snapshot = await parts.origin.read(never)
+  if (plan !== undefined) requirePlan(await engine.plan(snapshot), plan)
+  await engine.accept(snapshot)
   if (unknown !== undefined && engine.resource(unknown) === undefined)
     throw new HermesError('not_found', `there is no ${unknown}`)
   engine.resync(keys)
@@ -182,7 +233,7 @@ async function runLive(
 
 /** Only what is in force as declared is fetched: tables change with `hermes apply`, not on the way. */
 async function runAtRest(
-  { origin }: LocalApiParts,
+  { origin, clock }: LocalApiParts,
   core: Core,
   name: string,
   stop: AbortSignal,
@@ -200,6 +251,7 @@ async function runAtRest(
       fix,
     })
   }
+  refuseDenied(manifest, clock.now())
   for (const each of snapshot.manifests) if (each.kind === 'Connection') core.useConnection(each)
   const { table } = viewOf(manifest)
   const shared = withTables(snapshot.manifests).find((each) => each.kind === 'Table' && each.name === table)

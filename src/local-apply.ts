@@ -1,24 +1,34 @@
 import type { Core } from './core.ts'
 import { runResult } from './local-api.ts'
 import { keyOf, type Manifest } from './manifest/manifest.ts'
-import type { Origin } from './origin/origin.ts'
+import type { PinnableOrigin } from './origin/pinnable.ts'
+import { requirePlan } from './reconcile/plan-hash.ts'
 import type { EngineState } from './reconcile/state.ts'
 import type { SourceSpec } from './resources/source-spec.ts'
 import type { ApplyProgress, ApplyReport, Failure, RunResult } from './service/api.ts'
 
 export interface ApplyOptions {
-  readonly origin: Origin
+  readonly origin: PinnableOrigin
   /** Fetch what is due afterwards. */
   readonly run: boolean
+  /** Hash of the plan that was looked at: any other is refused. */
+  readonly plan?: string
   readonly signal: AbortSignal
   readonly onProgress?: (progress: ApplyProgress) => void
 }
 
-/** Brings the world to the manifests once: laps until nothing is left to do, then fetches what is due. */
+/**
+ * Brings the world to the manifests once, as they stand now: laps until nothing is left to do, then fetches what is due.
+ * Throws `plan_stale`, before anything is done.
+ */
 export async function applyOnce(core: Core, options: ApplyOptions): Promise<ApplyReport> {
   const { engine, followed } = core
   const { origin, signal } = options
-  const plan = await engine.plan(await origin.read(signal), signal)
+  const snapshot = await origin.read(signal)
+  using stack = new DisposableStack()
+  stack.use(origin.pin(snapshot))
+  const plan = await engine.plan(snapshot, signal)
+  if (options.plan !== undefined) requirePlan(plan, options.plan)
   const stop = new AbortController()
   const running = engine.run(AbortSignal.any([stop.signal, signal]))
   const unwatch = engine.onChange(
@@ -38,6 +48,7 @@ export async function applyOnce(core: Core, options: ApplyOptions): Promise<Appl
         .map(({ key, action, steps }) => ({ key, action, steps: steps.length })),
       unchanged: plan.summary.unchanged,
       blocked: blockedIn(state),
+      waiting: waitingIn(state),
       failed: [...failuresIn(state), ...fetched.failed],
       runs: fetched.runs,
       problems: state.problems,
@@ -115,6 +126,15 @@ function blockedIn({ resources }: EngineState): ApplyReport['blocked'] {
   return resources.flatMap(({ key, outcome }) =>
     outcome.state === 'blocked' ? [{ key, approval: outcome.approval, message: outcome.error.message }] : [],
   )
+}
+
+function waitingIn({ resources }: EngineState): ApplyReport['waiting'] {
+  return resources.flatMap(({ key, outcome }): ApplyReport['waiting'] => {
+    if (outcome.state !== 'waiting') return []
+    return outcome.until === undefined
+      ? [{ key, on: outcome.on }]
+      : [{ key, opensAt: new Date(outcome.until).toISOString() }]
+  })
 }
 
 function failuresIn({ resources }: EngineState): readonly Failure[] {

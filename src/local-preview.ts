@@ -1,15 +1,17 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { basename, dirname, join, relative, resolve } from 'node:path'
+import { dirname, join, relative, resolve, sep } from 'node:path'
 import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
 import { openCore } from './core.ts'
 import { HermesError } from './errors.ts'
 import { sourceNamed } from './local-api.ts'
 import type { Manifest } from './manifest/manifest.ts'
+import type { OriginSecrets } from './manifest/origin-secrets.ts'
 import type { ReadManifests } from './manifest/read.ts'
-import type { SecretStore } from './manifest/secrets.ts'
 import { directoryOrigin } from './origin/directory.ts'
+import { readEntry } from './origin/file-entry.ts'
+import { listFinder } from './origin/find-lists.ts'
 import type { Origin } from './origin/origin.ts'
 import { contextFor, openSource } from './resources/open-source.ts'
 import type { SourceSpec } from './resources/source-spec.ts'
@@ -22,11 +24,13 @@ import type { Log } from './stream/connector.ts'
 export interface PreviewParts {
   readonly config: Config
   readonly origin: Origin
-  readonly secrets: SecretStore
+  readonly secrets: OriginSecrets
   readonly clock: Clock
   readonly log: Log
   readonly read: ReadManifests
 }
+
+const mostNamed = 20
 
 /**
  * Fetches one page of a source and shows the table it would make. The table is a real one, in a database that is thrown
@@ -93,19 +97,22 @@ async function readFileBeside(
   parts: PreviewParts,
   file: string,
 ): Promise<{ manifests: readonly Manifest[]; root: string }> {
-  const { config, read } = parts
+  const { config, read, clock } = parts
   const path = resolve(file)
   const inside = !relative(config.manifestsDir, path).startsWith('..')
-  const content = await readFile(path).catch(() => {
-    throw new HermesError('not_found', `${file} does not exist or cannot be read`)
-  })
-  const { manifests, problems } = read(content, basename(path))
-  const [problem] = problems
+  const root = inside ? config.manifestsDir : dirname(path)
+  const now = clock.now()
+  const entry = await readEntry(namedFrom(root, path), undefined, { root, read, find: listFinder(root, now), now })
+  if (entry === undefined) throw new HermesError('not_found', `${file} does not exist`)
+  const [problem] = entry.problems
   if (problem !== undefined) {
     throw new HermesError(problem.code as 'invalid_value', problem.message, { at: problem.at, fix: problem.fix })
   }
-  const root = inside ? config.manifestsDir : dirname(path)
-  return { manifests: [...(await connections(parts, root)), ...manifests], root }
+  return { manifests: [...(await connections(parts, root)), ...entry.declared], root }
+}
+
+function namedFrom(root: string, path: string): string {
+  return relative(root, path).split(sep).join('/')
 }
 
 /** What the manifests directory declares goes before what only stands beside the file. */
@@ -122,8 +129,11 @@ function chosen(manifests: readonly Manifest[], name: string | undefined, file: 
   const [first] = sources
   if (first === undefined) throw new HermesError('not_found', `${file} holds no SourceDefinition`)
   if (sources.length > 1) {
-    const names = sources.map((each) => each.name).join(', ')
-    throw new HermesError('usage', `${file} holds several sources`, { fix: `Name one of them: ${names}.` })
+    const names = sources.slice(0, mostNamed).map((each) => each.name)
+    const more = sources.length > mostNamed ? ` and ${sources.length - mostNamed} more` : ''
+    throw new HermesError('usage', `${file} holds several sources`, {
+      fix: `Name one of them: ${names.join(', ')}${more}.`,
+    })
   }
   return first as Manifest<SourceSpec>
 }

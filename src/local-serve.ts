@@ -2,11 +2,15 @@ import type { Clock } from './clock.ts'
 import type { Core } from './core.ts'
 import { toHermesError } from './errors.ts'
 import { type LocalApiParts, status } from './local-api.ts'
+import type { CommitStatus } from './observe/commit-status.ts'
+import { EventObserver } from './observe/event-observer.ts'
+import type { EventLog } from './observe/events.ts'
+import type { StatusBranch } from './observe/status-branch.ts'
 import type { WriteBack } from './observe/write-back.ts'
 import type { FetchReport } from './resources/fetch.ts'
 import type { Api, Check, Hermes } from './service/api.ts'
 import { type Metrics, openMetrics } from './service/metrics.ts'
-import { startService } from './service/start-service.ts'
+import { type Hooks, startService } from './service/start-service.ts'
 import type { Log } from './stream/connector.ts'
 import { retryDelayMs } from './stream/schedule.ts'
 
@@ -20,6 +24,13 @@ export interface ServeParts extends LocalApiParts {
   /** From then on, and until told otherwise, the engine in this process is what there is. */
   readonly goLive: (live: boolean) => void
   readonly statusFiles: () => WriteBack
+  readonly eventLog: EventLog
+  /** Undefined where the status is written to no branch. */
+  readonly statusBranch: () => StatusBranch | undefined
+  /** Undefined where no Git host is told. */
+  readonly commitStatus: () => CommitStatus | undefined
+  /** Undefined where no webhooks are taken. */
+  readonly hooks: Hooks | undefined
 }
 
 type Signals = Parameters<Hermes['serve']>[0]
@@ -43,16 +54,24 @@ export async function serveUntil(parts: ServeParts, { stop, abort }: Signals, on
     clock,
     log,
     checks: checks(parts.core, () => core),
+    ...(parts.hooks === undefined ? {} : { hooks: parts.hooks }),
   })
   const opened = await openWhenPossible(parts, stop)
   if (opened === undefined) return
   core = opened
   const followed = followStatus(parts, opened, metrics, stop)
+  const unfollow = followEvents(parts, opened)
   parts.goLive(true)
   opened.runner.start()
   const http = service.http === undefined ? {} : { http: service.http }
   log.info(
-    { version, manifests: config.manifestsDir, database: opened.store.location, socket: config.socketPath, ...http },
+    {
+      version,
+      manifests: config.git?.url ?? config.manifestsDir,
+      database: opened.store.location,
+      socket: config.socketPath,
+      ...http,
+    },
     'serving',
   )
   onReady(http)
@@ -63,6 +82,7 @@ export async function serveUntil(parts: ServeParts, { stop, abort }: Signals, on
       drainOn({ stop, abort }, opened.runner, log),
     ])
   } finally {
+    unfollow()
     await followed.end()
     parts.goLive(false)
     log.info({}, 'stopped')
@@ -79,23 +99,50 @@ async function drainOn({ stop, abort }: Signals, runner: Core['runner'], log: Lo
 /** Writes status back soon after changes and runs, and counts them; `end` resolves when it writes no more. */
 function followStatus(parts: ServeParts, core: Core, metrics: Metrics, stop: AbortSignal): { end(): Promise<void> } {
   const files = parts.statusFiles()
-  const { soon: write, idle } = throttle(parts.clock, stop, async () => files.write(await status(parts)))
-  core.onLap(({ seconds }) => metrics.lap(seconds))
+  const branch = parts.statusBranch()
+  const commit = parts.commitStatus()
+  const { soon: write, idle } = throttle(parts.clock, stop, async () => {
+    const report = await status(parts)
+    branch?.take(report)
+    commit?.report(report.revision, report)
+    await files.write(report)
+  })
+  core.onLap(({ seconds }) => {
+    metrics.lap(seconds)
+    // A revision that changes no resource, and problems of it, are told with the next lap.
+    write()
+  })
   parts.onRun((source, report) => {
     metrics.run({ source, result: resultOf(report), rows: report.rows, seconds: report.ms / 1_000 })
     write()
   })
   const unfollow = core.engine.onChange(write)
   return {
-    end: () => {
+    end: async () => {
       unfollow()
-      return idle()
+      await idle()
+      await branch?.[Symbol.asyncDispose]()
+      await commit?.[Symbol.asyncDispose]()
     },
   }
 }
 
+/** Tells the event log what happens from now on, and how resources change until the returned function is called. */
+function followEvents({ eventLog, onRun }: ServeParts, core: Core): () => void {
+  const { engine } = core
+  const observer = new EventObserver(eventLog)
+  core.onEvent((event) => observer.happened(event))
+  onRun((source, report) => observer.fetched(source, report))
+  return engine.onChange((keys) => {
+    for (const key of keys) observer.changed(key, engine.resource(key))
+  })
+}
+
 /** A service whose database is away starts all the same, says so in `/readyz`, and goes on when it is back. */
-async function openWhenPossible({ core, log, clock }: ServeParts, stop: AbortSignal): Promise<Core | undefined> {
+async function openWhenPossible(
+  { core, log, clock, eventLog }: ServeParts,
+  stop: AbortSignal,
+): Promise<Core | undefined> {
   for (let attempt = 1; !stop.aborted; attempt += 1) {
     try {
       return await core()
@@ -103,6 +150,7 @@ async function openWhenPossible({ core, log, clock }: ServeParts, stop: AbortSig
       const error = toHermesError(thrown)
       if (error.code !== 'database_unavailable') throw error
       log.error({ code: error.code, error: error.message }, 'database not opened')
+      eventLog.record({ type: 'warning', reason: 'DatabaseUnavailable', message: error.message })
       await clock.sleep(retryDelayMs(Math.min(attempt, 4), Math.random()), stop).catch(() => undefined)
     }
   }

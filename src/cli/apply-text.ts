@@ -14,7 +14,7 @@ const words = {
 /** What an apply came to, a line for each thing that happened or did not, and a summary. */
 export function applyText(report: ApplyReport, output: Output, root: string): string {
   const paint = painter(output)
-  const { applied, blocked, failed, problems, runs } = report
+  const { applied, blocked, waiting, failed, problems, runs } = report
   const lines = [
     ...problems.map((problem) => problemText(problem, output, root)),
     ...applied.map(({ key, action, steps }) => {
@@ -23,6 +23,10 @@ export function applyText(report: ApplyReport, output: Output, root: string): st
     }),
     ...blocked.map(({ key, approval, message }) => {
       return `${paint('magenta', '!')} ${key} is blocked: ${message}\n  ${paint('cyan', 'fix')}: look at \`hermes plan\`, then \`hermes approve ${approval}\`\n`
+    }),
+    ...waiting.map(({ key, on, opensAt }) => {
+      const what = on === undefined ? `its window, which opens ${opensAt}` : on
+      return `${paint('dim', '.')} ${key} waits for ${what}\n`
     }),
     ...failed.map(({ key, code, message, fix }) => {
       const hint = fix === '' ? '' : `  ${paint('cyan', 'fix')}: ${fix}\n`

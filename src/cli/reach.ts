@@ -26,14 +26,14 @@ export async function withApi<T>(options: ReachOptions, use: (reach: Reach) => P
 
 /** The service, when one answers. With --server there has to be one: `service_absent`. */
 export async function runningService(config: Config): Promise<Api | undefined> {
-  const { server, token, socketPath } = config
-  const client = openClient(server === undefined ? { socketPath } : { url: server, token })
+  const { server, token, readToken, socketPath } = config
+  const client = openClient(server === undefined ? { socketPath } : { url: server, token: token ?? readToken })
   return server !== undefined || (await client.alive()) ? client : undefined
 }
 
 /** Calls `use` with a Hermes in this process; it logs only what goes wrong. */
 export async function withHermes<T>(options: ReachOptions, use: (hermes: Hermes) => Promise<T>): Promise<T> {
-  const { config, environment, readOnly } = options
+  const { config, environment, readOnly, world } = options
   const [{ openHermes }, { openLog }] = await Promise.all([import('../hermes.ts'), import('./log.ts')])
   const log = await openLog({
     level: config.logLevel ?? options.logLevel ?? 'warn',
@@ -41,7 +41,8 @@ export async function withHermes<T>(options: ReachOptions, use: (hermes: Hermes)
     output: environment.stderr,
   })
   const parts = { log, clock: systemClock, environment: environment.variables }
-  await using hermes = await openHermes(config, parts, { readOnly: readOnly === true })
+  const looks = { readOnly: readOnly === true, ...(world === undefined ? {} : { world }) }
+  await using hermes = await openHermes(config, parts, looks)
   log.maskWith((text) => hermes.mask(text))
   return await use(hermes)
 }

@@ -14,8 +14,8 @@ export function isKind(given: string, kind: string): boolean {
 }
 
 /**
- * The key that a user means by `Kind/name`, or by a name alone where one kind has it. Throws `not_found`, and `usage`
- * where several do.
+ * The key that a user means by `Kind/name`, or by a name alone where one kind has it; a table stands back behind what
+ * is declared. Throws `not_found`, and `usage` where several do.
  */
 export function resolveKey(given: string, resources: readonly Named[]): Key {
   const slash = given.indexOf('/')
@@ -23,7 +23,8 @@ export function resolveKey(given: string, resources: readonly Named[]): Key {
   const found = resources.filter(
     (each) => each.name === name && (slash < 0 || isKind(given.slice(0, slash), each.kind)),
   )
-  const keys = [...new Set(found.map(keyOf))]
+  const declared = found.filter(({ kind }) => kind !== 'Table')
+  const keys = [...new Set((declared.length > 0 ? declared : found).map(keyOf))]
   const [only] = keys
   if (keys.length > 1) throw new HermesError('usage', `${given} may be ${keys.join(' or ')}`)
   if (only !== undefined) return only

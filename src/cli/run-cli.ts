@@ -1,5 +1,5 @@
 import { Command, CommanderError, Option } from 'commander'
-import { type Config, type Flags, readConfig, type SettingName, settings } from '../config.ts'
+import { type Config, type Flags, readConfig, type Setting, type SettingName, settings } from '../config.ts'
 import { HermesError } from '../errors.ts'
 import { type Environment, exitCodes } from './environment.ts'
 import { errorText } from './error-text.ts'
@@ -71,8 +71,9 @@ function withHelp(argv: readonly string[]): readonly string[] {
 
 function newProgram(name: string, summary: string): Command {
   const program = new Command(name).description(summary).version(version(), '-V, --version')
-  for (const { flag, variable, argument, summary: meaning } of Object.values(settings)) {
-    program.addOption(new Option(`${flag} <${argument}>`, `${meaning} [${variable}]`))
+  for (const { flag, variable, argument, summary: meaning, group } of Object.values<Setting>(settings)) {
+    const option = new Option(`${flag}${argument === undefined ? '' : ` <${argument}>`}`, `${meaning} [${variable}]`)
+    program.addOption(group === undefined ? option : option.helpGroup(group))
   }
   return program.configureHelp({ showGlobalOptions: true, sortSubcommands: false }).showSuggestionAfterError(true)
 }
@@ -106,7 +107,12 @@ function route(program: Command, environment: Environment): void {
 function flagsOf(command: Command): Flags {
   const all = command.optsWithGlobals<Record<string, unknown>>()
   const names = Object.keys(settings) as SettingName[]
-  return Object.fromEntries(names.flatMap((name) => (typeof all[name] === 'string' ? [[name, all[name]]] : [])))
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const given = all[name] === true ? '1' : all[name]
+      return typeof given === 'string' ? [[name, given]] : []
+    }),
+  )
 }
 
 /** What commander refuses, as our own error; undefined for what it printed because it was asked to. */
@@ -119,5 +125,6 @@ function usageError(error: CommanderError): HermesError | undefined {
 function exitCodeOf(error: unknown): number {
   if (!(error instanceof HermesError)) return exitCodes.failed
   if (error.code === 'usage') return exitCodes.usage
+  if (error.code === 'plan_stale') return exitCodes.attention
   return error.code === 'interrupted' ? exitCodes.interrupted : exitCodes.failed
 }

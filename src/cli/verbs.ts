@@ -10,6 +10,10 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
     summary: 'show what would change, and change nothing',
     load: async () => (await import('./verbs/plan.ts')).plan,
   },
+  'export-state': {
+    summary: 'write what a plan needs to know of this place, for plans elsewhere',
+    load: async () => (await import('./verbs/export-state.ts')).exportState,
+  },
   apply: {
     summary: 'reconcile once, fetch what is due, and end',
     load: async () => (await import('./verbs/apply.ts')).apply,
@@ -37,6 +41,18 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
   get: {
     summary: 'show one resource: manifest, status, first rows',
     load: async () => (await import('./verbs/get.ts')).get,
+  },
+  tree: {
+    summary: 'show what hangs on what, and how each is',
+    load: async () => (await import('./verbs/tree.ts')).tree,
+  },
+  trace: {
+    summary: 'show where a table comes from: sources, files, commits',
+    load: async () => (await import('./verbs/trace.ts')).trace,
+  },
+  events: {
+    summary: 'show what happened since the service began',
+    load: async () => (await import('./verbs/events.ts')).events,
   },
   run: {
     summary: 'fetch a source now',

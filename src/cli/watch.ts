@@ -13,13 +13,14 @@ const SHORTEST_MS = 200
 export async function watch(
   environment: Environment,
   intervalMs: number,
-  look: () => Promise<string>,
+  look: (signal: AbortSignal) => Promise<string>,
 ): Promise<number> {
   const { stdout } = environment
   let before = ''
   const watching = interruptible(environment, async (signal) => {
     while (!signal.aborted) {
-      const text = await look().catch((error: unknown) => errorText(error, stdout))
+      const text = await look(signal).catch((error: unknown) => errorText(error, stdout))
+      signal.throwIfAborted()
       if (text !== before) stdout.write((stdout.isTerminal ? CLEAR : '') + text)
       before = text
       await systemClock.sleep(Math.max(SHORTEST_MS, intervalMs || 0), signal)

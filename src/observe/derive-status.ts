@@ -18,6 +18,10 @@ export interface ResourceView {
   readonly held?: string
   /** For a source: the table it fills. */
   readonly table?: string
+  /** For a source: the Connection it names. */
+  readonly connection?: string
+  /** When its window opens, milliseconds since the epoch; absent while it is open. */
+  readonly opensAt?: number
 }
 
 /** Everything status is derived from; all of it is read elsewhere, nothing is stored for it. */
@@ -62,14 +66,16 @@ function sourceStatus(view: ResourceView, world: World): ResourceStatus {
   const table = view.table ?? ''
   const facts = world.facts.get(view.name)
   const own = lapFinding(view.outcome, view)
-  const lap = view.removing === true ? own : worse(own, tableFinding(table, world.tables.get(table)))
-  const fetch = fetchFinding(view.name, facts, world)
+  const lap = view.removing === true ? own : withTable(own, view, world.tables.get(table))
+  const fetch = fetchFinding(view, facts, world)
   const overall = withSuspension(
     view,
     lap.state === 'ready' && (view.held === undefined || fetch.state !== 'ready') ? fetch : lap,
   )
   const conditions = [readyCondition(overall), condition('Reconciled', lap), condition('Fetched', fetch)]
-  return { ...status(view, overall, conditions), table, ...numbers(view, table, facts, world) }
+  const { connection } = view
+  const uses = { ...(connection === undefined ? {} : { connection }), table }
+  return { ...status(view, overall, conditions), ...uses, ...numbers(view, table, facts, world) }
 }
 
 function status(view: ResourceView, finding: Finding, conditions: readonly Condition[]): ResourceStatus {
@@ -109,6 +115,13 @@ function lapFinding(outcome: Outcome | undefined, view: ResourceView): Finding {
   return outcomeFinding(outcome)
 }
 
+/** What waits for its table waits for what the table waits for. */
+function withTable(own: Finding, { table = '', outcome }: ResourceView, ofTable: Outcome | undefined): Finding {
+  const found = tableFinding(table, ofTable)
+  const isBehind = outcome?.state === 'waiting' && outcome.on === `Table/${table}` && found.state === 'waiting'
+  return isBehind ? found : worse(own, found)
+}
+
 function tableFinding(table: string, outcome: Outcome | undefined): Finding {
   if (outcome === undefined) {
     return { state: 'progressing', reason: 'Reconciling', message: `Table ${table} has not been looked at yet.` }
@@ -121,6 +134,7 @@ function outcomeFinding(outcome: Outcome): Finding {
     case 'ready':
       return { state: 'ready', reason: 'Reconciled', message: 'It is as its manifest says.' }
     case 'waiting':
+      if (outcome.until !== undefined) return windowFinding('waiting', `A change waits`, outcome.until)
       return {
         state: 'waiting',
         reason: 'WaitingForResource',
@@ -142,11 +156,19 @@ function outcomeFinding(outcome: Outcome): Finding {
   }
 }
 
-function fetchFinding(source: string, facts: RunFacts | undefined, world: World): Finding {
+function windowFinding(state: ResourceState, what: string, opensAt: number): Finding {
+  const message = `${what} for its sync window, which opens ${new Date(opensAt).toISOString()}.`
+  return { state, reason: 'SyncWindow', message }
+}
+
+function fetchFinding({ name: source, opensAt }: ResourceView, facts: RunFacts | undefined, world: World): Finding {
   if (facts?.lastError !== undefined && facts.attempt > 0) {
     const code = knownCode(facts.lastError.code)
     const state = errorTable[code].next === 'retry' ? 'retrying' : 'stalled'
     return { state, ...failure(code, facts.lastError.message, errorTable[code].fix) }
+  }
+  if (opensAt !== undefined && !world.running.has(source)) {
+    return windowFinding('ready', 'Its fetches wait', opensAt)
   }
   if (facts?.lastRunAt !== undefined)
     return { state: 'ready', reason: 'Fetched', message: 'It is fetched on schedule.' }
@@ -196,7 +218,7 @@ function sentence(text: string): string {
 }
 
 /** `secret_missing` as `SecretMissing`. */
-function reasonOf(code: string): string {
+export function reasonOf(code: string): string {
   return code.replace(/(?:^|_)([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
 }
 

@@ -2,6 +2,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parse } from 'yaml'
 import type { ResourceStatus, StatusReport } from './status.ts'
+import { BRANCH_DIR, BRANCH_SUMMARY } from './status-change.ts'
 import { hashOfStatusFile } from './status-file.ts'
 import type { StatusSummary } from './status-summary.ts'
 import { statusFiles } from './write-back.ts'
@@ -19,20 +20,44 @@ export async function readBack(dir: string): Promise<StatusReport | undefined> {
   const resources: ResourceStatus[] = []
   const read = async () => {
     for (const path of paths) {
-      const status = await readStatus(path)
+      const status = parseStatus(await readFile(path, 'utf8').catch(() => ''))
       if (status !== undefined) resources.push(status)
     }
   }
   await Promise.all(Array.from({ length: READERS }, read))
-  resources.sort((left, right) => compare(left.kind, right.kind) || compare(left.name, right.name))
+  return reportFrom(summary, resources)
+}
+
+/** The same from the files of a status branch. */
+export function readBranch(files: ReadonlyMap<string, Uint8Array>): StatusReport | undefined {
+  const texts = [...files].map(([path, bytes]) => [path, Buffer.from(bytes).toString('utf8')] as const)
+  const [, text] = texts.find(([path]) => path === BRANCH_SUMMARY) ?? []
+  const summary = text === undefined ? undefined : parseSummary(text, '')
+  if (summary === undefined) return undefined
+  const resources = texts.flatMap(([path, each]) =>
+    path.startsWith(`${BRANCH_DIR}/`) ? (parseStatus(each) ?? []) : [],
+  )
+  return reportFrom(summary, resources)
+}
+
+function reportFrom(summary: StatusSummary, resources: readonly ResourceStatus[]): StatusReport {
   const { time, version, revision, problems } = summary
-  return { time, version, revision, resources, problems }
+  const sorted = resources.toSorted((left, right) => compare(left.kind, right.kind) || compare(left.name, right.name))
+  return { time, version, revision, resources: sorted, problems }
 }
 
 async function readSummary(path: string): Promise<StatusSummary | undefined> {
   try {
-    const summary: unknown = JSON.parse(await readFile(path, 'utf8'))
-    const time = (await stat(path)).mtime.toISOString()
+    return parseSummary(await readFile(path, 'utf8'), (await stat(path)).mtime.toISOString())
+  } catch {
+    return undefined
+  }
+}
+
+/** `time` is for a summary that says none. */
+function parseSummary(text: string, time: string): StatusSummary | undefined {
+  try {
+    const summary: unknown = JSON.parse(text)
     const empty = { time, version: '', revision: '', states: {}, problems: [] }
     return typeof summary === 'object' && summary !== null ? { ...empty, ...summary } : undefined
   } catch {
@@ -40,8 +65,7 @@ async function readSummary(path: string): Promise<StatusSummary | undefined> {
   }
 }
 
-async function readStatus(path: string): Promise<ResourceStatus | undefined> {
-  const text = await readFile(path, 'utf8').catch(() => '')
+function parseStatus(text: string): ResourceStatus | undefined {
   if (hashOfStatusFile(text) === undefined) return undefined
   try {
     const status: unknown = parse(text)

@@ -10,6 +10,10 @@ export interface SourcePlace {
   readonly table: string
   readonly cursor?: string
   readonly suspended: boolean
+  /** What it names in `spec.connection`. */
+  readonly connection?: string
+  /** When its window opens, milliseconds since the epoch; absent while it is open. */
+  readonly opensAt?: number
 }
 
 export interface ReportParts {
@@ -63,6 +67,8 @@ function viewOf(resource: ResourceState, { placeOf }: ReportParts): View {
     suspended: place?.suspended ?? false,
     ...(outcome.state === 'progressing' ? {} : { outcome }),
     ...(place === undefined ? {} : { table: place.table }),
+    ...(place?.connection === undefined ? {} : { connection: place.connection }),
+    ...(place?.opensAt === undefined ? {} : { opensAt: place.opensAt }),
     view: place?.cursor === undefined ? {} : { cursor: place.cursor },
   }
 }

@@ -17,3 +17,8 @@ export function summarise(report: StatusReport): StatusSummary {
   const { time, version, revision, problems } = report
   return { time, version, revision, states, problems }
 }
+
+/** The text of `status.json`. */
+export function formatSummary(summary: StatusSummary): string {
+  return `${JSON.stringify(summary, undefined, 2)}\n`
+}

@@ -23,7 +23,8 @@ export interface ResourceStatus {
   readonly conditions: readonly Condition[]
   /** The hash that `hermes approve` takes, when blocked. */
   readonly approval?: string
-  /** For a source. */
+  /** For a source: what it uses, and how it goes. */
+  readonly connection?: string
   readonly table?: string
   readonly rows?: number
   readonly lastRunAt?: string

@@ -5,7 +5,7 @@ import { setImmediate as breathe } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { ResourceStatus, StatusReport } from './status.ts'
 import { conditionHash, formatStatusFile, HEADER_BYTES, hashOfStatusFile, statusPath } from './status-file.ts'
-import { summarise } from './status-summary.ts'
+import { formatSummary, summarise } from './status-summary.ts'
 
 export interface WriteBackOptions {
   readonly dir: string
@@ -90,17 +90,19 @@ class StatusFiles {
     const { time, ...rest } = summarise(report)
     const content = JSON.stringify(rest)
     if (!changed && content === this.#summary) return
-    await replaceFile(join(this.#dir, 'status.json'), `${JSON.stringify({ time, ...rest }, undefined, 2)}\n`)
+    await replaceFile(join(this.#dir, 'status.json'), formatSummary({ time, ...rest }))
     this.#summary = content
   }
 }
 
-interface Wanted {
+/** A status, and the hash of its conditions. */
+export interface Wanted {
   readonly hash: string
   readonly status: ResourceStatus
 }
 
-async function wantedFiles(dir: string, resources: readonly ResourceStatus[]): Promise<Map<string, Wanted>> {
+/** The status files below `dir` that resources should have, by path. */
+export async function wantedFiles(dir: string, resources: readonly ResourceStatus[]): Promise<Map<string, Wanted>> {
   const wanted = new Map<string, Wanted>()
   for (const [index, status] of resources.entries()) {
     if (index % SLICE === SLICE - 1) await breathe()

@@ -1,13 +1,14 @@
-import { hash } from 'node:crypto'
 import { type Key, keyOf, type Manifest, type Problem } from '../manifest/manifest.ts'
 import { problem } from '../manifest/problem.ts'
+import { duplicateSecrets } from '../manifest/secret-file.ts'
 import type { FileEntry } from './file-entry.ts'
 import type { Snapshot } from './origin.ts'
 
 /** Everything a snapshot is made of; entries sorted by file. */
 export interface Parts {
   readonly entries: readonly FileEntry[]
-  /** Problems of the directory itself. */
+  readonly revision: string
+  /** Problems of the origin itself. */
   readonly problems: readonly Problem[]
   readonly complete: boolean
   /** Files of which only earlier content is known. */
@@ -18,7 +19,8 @@ export interface Parts {
 
 /** The snapshot, and what is in force with it. */
 export function composeSnapshot(parts: Parts): { snapshot: Snapshot; inForce: ReadonlyMap<Key, Manifest> } {
-  const { entries, stale, before, complete } = parts
+  const { stale, before, complete } = parts
+  const entries = withoutLists(parts.entries)
   const brokenFiles = new Set(stale)
   const problems = [...parts.problems]
   const { inForce, twice } = declarations(entries)
@@ -31,12 +33,37 @@ export function composeSnapshot(parts: Parts): { snapshot: Snapshot; inForce: Re
   }
   for (const entry of entries) {
     if (entry.problems.length === 0) continue
-    brokenFiles.add(entry.file)
+    // What is known to hold secrets declares nothing, however broken it is.
+    if (entry.secrets === undefined) brokenFiles.add(entry.file)
     problems.push(...entry.problems)
     for (const each of entry.kept) if (!inForce.has(keyOf(each))) inForce.set(keyOf(each), each)
   }
-  const snapshot = { revision: revisionOf(entries), manifests: [...inForce.values()], problems, brokenFiles, complete }
-  return { snapshot, inForce }
+  const secrets = entries.flatMap((entry) => entry.secrets ?? [])
+  problems.push(...duplicateSecrets(secrets))
+  const { revision } = parts
+  const manifests = [...inForce.values()]
+  const snapshot = { revision, manifests, problems: toldOnce(problems), brokenFiles, complete }
+  return { snapshot: secrets.length === 0 ? snapshot : { ...snapshot, secrets }, inForce }
+}
+
+/** A list in YAML or JSON that a manifest names is no manifest gone wrong. */
+function withoutLists(entries: readonly FileEntry[]): readonly FileEntry[] {
+  const named = new Set(entries.flatMap(({ lists }) => lists.map(({ file }) => file)))
+  return named.size === 0 ? entries : entries.filter((entry) => !named.has(entry.file) || !isList(entry))
+}
+
+function isList({ declared, problems }: FileEntry): boolean {
+  return declared.length === 0 && problems.length > 0 && problems.every(({ code }) => code === 'not_a_manifest')
+}
+
+/** What makes a list no YAML is found twice: as a manifest's fault, and by who names it. */
+function toldOnce(problems: readonly Problem[]): readonly Problem[] {
+  const ofLists = new Set(problems.filter(({ manifest }) => manifest !== undefined).map(placedCode))
+  return problems.filter((each) => each.manifest !== undefined || !ofLists.has(placedCode(each)))
+}
+
+function placedCode({ at, code }: Problem): string {
+  return `${code} ${at.line}:${at.column} ${at.file}`
 }
 
 function declarations(entries: readonly FileEntry[]): { inForce: Map<Key, Manifest>; twice: Map<Key, Manifest[]> } {
@@ -58,8 +85,4 @@ function duplicate(manifest: Manifest, places: readonly Manifest[]): Problem {
   const shown = others.length > 3 ? [...others.slice(0, 3), `${others.length - 3} more places`] : others
   const message = `${keyOf(manifest)} is also declared in ${shown.join(', ')}`
   return problem('duplicate_name', message, manifest.locate('metadata.name'), { path: 'metadata.name' })
-}
-
-function revisionOf(entries: readonly FileEntry[]): string {
-  return `sha256:${hash('sha256', entries.map((entry) => `${entry.file}\0${entry.hash}\n`).join(''))}`
 }

@@ -5,9 +5,10 @@ import { problem, startOf } from '../manifest/problem.ts'
 import type { ReadManifests } from '../manifest/read.ts'
 import { composeSnapshot } from './compose-snapshot.ts'
 import { concurrently } from './concurrently.ts'
-import { codeOf, type FileEntry, isGone, readEntry, readProblem, unreadable } from './file-entry.ts'
+import { codeOf, type FileEntry, isGone, keptFrom, readEntry, readProblem, unreadable } from './file-entry.ts'
+import { listFinder, listSignatures } from './find-lists.ts'
 import type { Snapshot } from './origin.ts'
-import { type Listing, walk } from './walk.ts'
+import { isManifestFile, type Listing, walk } from './walk.ts'
 
 /** Files written so many milliseconds ago are not believed at once when they are broken. */
 const freshMs = 1_000
@@ -43,12 +44,19 @@ export class DirectoryState {
     if (await this.#listAndRead(signal)) await this.#listAndRead(signal)
   }
 
-  /** Reads these files if they changed. False when one of them asks for a list of everything. */
+  /** Reads these manifests and lists if they changed. False when one of them asks for a list of everything. */
   async refreshFiles(files: ReadonlySet<string>, signal: AbortSignal): Promise<boolean> {
     if (!this.#complete || [...files].some((file) => !this.#isListed(file))) return false
-    const gone = await this.#read(files, signal)
+    const manifests = [...files].filter((file) => isManifestFile(file.slice(file.lastIndexOf('/') + 1)))
+    const gone = await this.#read(new Set([...manifests, ...this.#naming(files)]), signal)
     for (const file of gone) this.#remove(file)
     return true
+  }
+
+  /** Whether a file is a list that manifests name. */
+  isList(file: string): boolean {
+    for (const { lists } of this.#entries.values()) if (lists.some((list) => list.file === file)) return true
+    return false
   }
 
   /** The present state as a whole. */
@@ -56,6 +64,7 @@ export class DirectoryState {
     this.#sorted ??= [...this.#entries.values()].toSorted((a, b) => (a.file < b.file ? -1 : 1))
     const { snapshot, inForce } = composeSnapshot({
       entries: this.#sorted,
+      revision: revisionOf(this.#sorted),
       problems: this.#problems,
       complete: this.#complete,
       stale: this.#stale,
@@ -74,15 +83,29 @@ export class DirectoryState {
   async #listAndRead(signal: AbortSignal): Promise<boolean> {
     const listing = await this.#list()
     if (listing === undefined) return false
-    const changed = [...listing.files].filter(([file, signature]) => this.#entries.get(file)?.signature !== signature)
-    const gone = await this.#read(
-      changed.map(([file]) => file),
-      signal,
-    )
+    const others = [...listing.files].filter(([file, signature]) => this.#entries.get(file)?.signature !== signature)
+    const stale = (await this.#withChangedLists()).filter((file) => listing.files.has(file))
+    const changed = new Set([...others.map(([file]) => file), ...stale])
+    const gone = await this.#read(changed, signal)
     for (const file of gone) listing.files.delete(file)
     for (const [file, error] of listing.unreadable) this.#put(unreadable(file, error, this.#entries.get(file)))
     this.#settle(listing)
     return gone.length > 0
+  }
+
+  /** The manifests that name one of these lists. */
+  #naming(files: ReadonlySet<string>): readonly string[] {
+    const entries = [...this.#entries.values()]
+    return entries.filter(({ lists }) => lists.some(({ file }) => files.has(file))).map(({ file }) => file)
+  }
+
+  async #withChangedLists(): Promise<readonly string[]> {
+    const naming = [...this.#entries.values()].filter(({ lists }) => lists.length > 0)
+    const names = new Set(naming.flatMap(({ lists }) => lists.map(({ file }) => file)))
+    const now = await listSignatures(this.#options.root, names)
+    return naming
+      .filter(({ lists }) => lists.some(({ file, signature }) => now.get(file) !== signature))
+      .map(({ file }) => file)
   }
 
   async #list(): Promise<Listing | undefined> {
@@ -145,7 +168,8 @@ export class DirectoryState {
     const { root, read, clock } = this.#options
     await concurrently(files, parallelReads, async (file) => {
       signal.throwIfAborted()
-      done(file, await readEntry(file, this.#entries.get(file), { root, read, now: clock.now() }))
+      const now = clock.now()
+      done(file, await readEntry(file, this.#entries.get(file), { root, read, find: listFinder(root, now), now }))
     })
   }
 
@@ -157,7 +181,7 @@ export class DirectoryState {
     const before = this.#entries.get(entry.file)
     const age = Math.abs(this.#options.clock.now() - entry.changedAt)
     if (before?.hash === entry.hash || age > freshMs) return false
-    const isLess = entry.declared.length < (before?.declared.length ?? 0)
+    const isLess = entry.declared.length < (before?.declared.length ?? 0) || lacksAny(entry, before)
     if (entry.problems.length === 0 && !isLess) return false
     return seenHash !== entry.hash || entry.hash === emptyHash
   }
@@ -170,4 +194,13 @@ export class DirectoryState {
   #remove(file: string): void {
     if (this.#entries.delete(file)) this.#sorted = undefined
   }
+}
+
+/** A list that is cut short may end in the middle of an element, and so have as many as before. */
+function lacksAny(entry: FileEntry, before: FileEntry | undefined): boolean {
+  return entry.lists.length > 0 && keptFrom(before, entry.declared).length > 0
+}
+
+function revisionOf(entries: readonly FileEntry[]): string {
+  return `sha256:${hash('sha256', entries.map((entry) => `${entry.file}\0${entry.hash}\n`).join(''))}`
 }

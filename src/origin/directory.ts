@@ -118,8 +118,9 @@ class DirectoryOrigin implements Origin {
   }
 
   #wakeFor(file: string | undefined): void {
-    const isFile = file !== undefined && isManifestFile(file.slice(file.lastIndexOf('/') + 1))
-    this.#wakeUps.wake(isFile && !file.startsWith('..') ? file : undefined)
+    const isKnown =
+      file !== undefined && (isManifestFile(file.slice(file.lastIndexOf('/') + 1)) || this.#state.isList(file))
+    this.#wakeUps.wake(isKnown && !file.startsWith('..') ? file : undefined)
   }
 
   #watchFailed(error: unknown): void {

@@ -6,20 +6,28 @@ import { promisify } from 'node:util'
 import { fileTooLarge, maxFileBytes } from '../manifest/decode.ts'
 import { keyOf, type Manifest, type Problem } from '../manifest/manifest.ts'
 import { problem, startOf } from '../manifest/problem.ts'
-import type { ReadManifests } from '../manifest/read.ts'
+import type { ReadManifests, ReadResult } from '../manifest/read.ts'
+import type { SecretFile } from '../manifest/secret-file.ts'
+import { type FindLists, hashWith, type ListMark, lookAgain, readWithLists } from './lists.ts'
 
 /** What is known of one manifest file. */
 export interface FileEntry {
   readonly file: string
   /** Size, times and inode of what was read; empty when the file is to be read again at the next list. */
   readonly signature: string
-  /** sha256 of the content. */
+  /** sha256 of the content, and of the lists that it names. */
   readonly hash: string
+  /** sha256 of the content alone. */
+  readonly ownHash: string
+  /** The lists that its manifests name. */
+  readonly lists: readonly ListMark[]
   /** What the present content declares. */
   readonly declared: readonly Manifest[]
   /** What earlier content declared and the present, broken one does not: it stays in force. */
   readonly kept: readonly Manifest[]
   readonly problems: readonly Problem[]
+  /** Of a file of secrets, what it holds in place of manifests. */
+  readonly secrets?: SecretFile
   /** Milliseconds since the epoch. */
   readonly changedAt: number
 }
@@ -32,10 +40,15 @@ export function signatureOf(stat: BigIntStats): string {
 /** Within so many milliseconds of its reading, a file can change again without another time stamp. */
 const stampMs = 100
 
+export function isFresh(changedAt: number, now: number): boolean {
+  return Math.abs(now - changedAt) < stampMs
+}
+
 /** What a reading needs to know; `now` in milliseconds since the epoch. */
 export interface ReadingContext {
   readonly root: string
   readonly read: ReadManifests
+  readonly find: FindLists
   readonly now: number
 }
 
@@ -47,14 +60,15 @@ export async function readEntry(
 ): Promise<FileEntry | undefined> {
   try {
     const content = await readContent(join(context.root, file))
-    return content === undefined ? undefined : entryOf(file, content, previous, context)
+    return content === undefined ? undefined : await entryOf(file, content, previous, context)
   } catch (error) {
     const isAbsent = isGone(error) && (await lstat(join(context.root, file)).catch(() => undefined)) === undefined
     return isAbsent ? undefined : unreadable(file, error, previous)
   }
 }
 
-interface Content {
+/** A file as it was read. */
+export interface Content {
   readonly stat: BigIntStats
   /** Undefined when the file is too large to be looked at. */
   readonly bytes: Uint8Array | undefined
@@ -64,8 +78,8 @@ interface Content {
 const open = promisify(openCallback)
 const read = promisify(readCallback)
 
-/** Opens without waiting, so that a pipe put in a file's place cannot hold us up. */
-async function readContent(path: string): Promise<Content | undefined> {
+/** Undefined for what is no regular file. Opens without waiting, so that a pipe in a file's place cannot hold us up. */
+export async function readContent(path: string): Promise<Content | undefined> {
   const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
   try {
     const stat = fstatSync(handle, { bigint: true })
@@ -87,24 +101,40 @@ async function readAll(handle: number, size: number): Promise<Uint8Array> {
   return buffer.subarray(0, length)
 }
 
-function entryOf(file: string, content: Content, previous: FileEntry | undefined, context: ReadingContext): FileEntry {
-  const { stat, bytes } = content
-  const changedAt = Number(stat.ctimeNs / 1_000_000n)
-  const signature = Math.abs(context.now - changedAt) < stampMs ? '' : signatureOf(stat)
-  const digest = bytes === undefined ? `size:${stat.size}` : hash('sha256', bytes)
-  if (previous?.hash === digest && !isUnreadable(previous)) return { ...previous, signature, changedAt }
-  const tooLarge = { manifests: [], problems: [fileTooLarge(file, Number(stat.size))] }
-  const { manifests: declared, problems } = bytes === undefined ? tooLarge : context.read(bytes, file)
-  if (problems.length > 0) {
-    return { file, signature, hash: digest, declared, kept: keep(previous, declared), problems, changedAt }
+async function entryOf(
+  file: string,
+  { stat, bytes }: Content,
+  previous: FileEntry | undefined,
+  context: ReadingContext,
+): Promise<FileEntry> {
+  const { find, now } = context
+  const writtenAt = Number(stat.ctimeNs / 1_000_000n)
+  const signature = isFresh(writtenAt, now) ? '' : signatureOf(stat)
+  const ownHash = bytes === undefined ? `size:${stat.size}` : hash('sha256', bytes)
+  if (previous?.ownHash === ownHash && !isUnreadable(previous)) {
+    const lists = await lookAgain(previous.lists, find)
+    const changedAt = latest(writtenAt, lists)
+    if (hashWith(ownHash, lists) === previous.hash) return { ...previous, signature, lists, changedAt }
   }
+  const tooLarge = (): ReadResult => ({ manifests: [], problems: [fileTooLarge(file, Number(stat.size))], lists: none })
+  const { result, lists } =
+    bytes === undefined ? { result: tooLarge(), lists: none } : await readWithLists(context.read, bytes, file, find)
+  const { manifests: declared, problems, secrets } = result
+  const marks = { signature, hash: hashWith(ownHash, lists), ownHash, lists, changedAt: latest(writtenAt, lists) }
+  const about = { file, ...marks, ...(secrets === undefined ? {} : { secrets }) }
+  if (problems.length > 0) return { ...about, declared, kept: keptFrom(previous, declared), problems }
   // A copy: a list that was filled one by one has room for many more, and there are ten thousand of them.
-  return { file, signature, hash: digest, declared: [...declared], kept: none, problems: none, changedAt }
+  return { ...about, declared: [...declared], kept: none, problems: none }
+}
+
+function latest(writtenAt: number, lists: readonly ListMark[]): number {
+  return lists.reduce((last, { changedAt }) => Math.max(last, changedAt), writtenAt)
 }
 
 const none: readonly never[] = Object.freeze([])
 
-function keep(previous: FileEntry | undefined, declared: readonly Manifest[]): readonly Manifest[] {
+/** What a file declared before and its present, broken content does not. */
+export function keptFrom(previous: FileEntry | undefined, declared: readonly Manifest[]): readonly Manifest[] {
   const present = new Set(declared.map(keyOf))
   return [...(previous?.declared ?? []), ...(previous?.kept ?? [])].filter((each) => !present.has(keyOf(each)))
 }
@@ -112,7 +142,7 @@ function keep(previous: FileEntry | undefined, declared: readonly Manifest[]): r
 /** The entry of a file that cannot be read: all that it declared before stays. */
 export function unreadable(file: string, error: unknown, previous: FileEntry | undefined): FileEntry {
   const problems = [readProblem(file, error)]
-  const blank = { file, hash: 'unreadable', declared: [], kept: [], changedAt: 0 }
+  const blank = { file, hash: 'unreadable', ownHash: '', lists: none, declared: [], kept: [], changedAt: 0 }
   return { ...(previous ?? blank), signature: '', problems }
 }
 

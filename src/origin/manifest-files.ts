@@ -1,149 +1,188 @@
-import { join } from 'node:path'
+import { posix } from 'node:path'
 import { HermesError } from '../errors.ts'
-import { removeDocument, replaceDocument, separateDocuments, setSuspend } from '../manifest/edit.ts'
+import { type DocumentName, removeDocument, replaceDocument, separateDocuments, setSuspend } from '../manifest/edit.ts'
 import { canonicalHash } from '../manifest/hash.ts'
 import { jsonOf } from '../manifest/json-text.ts'
 import { kebabOf } from '../manifest/kind.ts'
 import { type Key, keyOf, type Manifest, type Problem } from '../manifest/manifest.ts'
-import type { ReadManifests } from '../manifest/read.ts'
-import { createFile } from './atomic-write.ts'
-import { codeOf } from './file-entry.ts'
-import { deleteFile, type OpenFile, openFile, saveFile } from './open-file.ts'
-
-/** What a write to the manifests came to. */
-export interface ManifestWrite {
-  /** The file that now holds (or held) the resource, relative to the root. */
-  readonly file: string
-  readonly key: Key
-  readonly action: 'added' | 'updated' | 'deleted' | 'unchanged'
-}
+import type { ReadManifests, ReadResult } from '../manifest/read.ts'
+import { contentOf, type Declaration, declarationsOf, editable } from './declarations.ts'
+import { readWithLists } from './lists.ts'
+import type { FilesAtHand, ManifestChange, ManifestPlace, ManifestWrite, OpenManifest } from './manifest-place.ts'
 
 /**
- * Changes to the manifests in a directory, for those who do not edit files. Everything is validated before anything is
- * written; each file changes at once; calls run one after another. Errors are HermesErrors.
+ * Changes to manifests, for those who do not edit files. Everything is validated before anything is written; calls run
+ * one after another. Errors are HermesErrors.
  */
 export interface ManifestFiles {
   /** Writes each document of `text` into a new file. Throws `already_exists`, or the first problem with all of them in its message. */
   add(text: string): Promise<readonly ManifestWrite[]>
-  /** Replaces each document of `text` where it stands. Throws `not_found`, or the first problem. */
+  /** Replaces each document of `text` where it stands. Throws `not_found`, `generated`, or the first problem. */
   update(text: string): Promise<readonly ManifestWrite[]>
-  /** Removes a document, and its file with the last one. Throws `not_found`. */
+  /** Removes a document, and its file with the last one. Throws `not_found`, or `generated` for one of many. */
   delete(key: Key): Promise<ManifestWrite>
-  /** Sets `spec.suspend`. Throws `not_found`. */
+  /** Sets `spec.suspend`. Throws `not_found`, or `generated`. */
   suspend(key: Key, suspended: boolean): Promise<ManifestWrite>
 }
 
 export interface ManifestFilesOptions {
-  readonly root: string
+  readonly place: ManifestPlace
   readonly read: ReadManifests
-  /** The manifests as they stand in the files at this moment. */
-  readonly current: () => Promise<readonly Manifest[]>
+}
+
+/** What a change works on. */
+interface Desk extends Pick<ManifestFilesOptions, 'read'> {
+  readonly files: FilesAtHand
 }
 
 /** The name that problems in a text without a file carry. */
 const inputName = 'input'
 
-export function manifestFiles(options: ManifestFilesOptions): ManifestFiles {
+export function manifestFiles({ place, read }: ManifestFilesOptions): ManifestFiles {
   let last: Promise<unknown> = Promise.resolve()
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const turn = last.then(work, work)
+  const change = (
+    verb: ManifestChange['verb'],
+    work: (desk: Desk) => Promise<readonly ManifestWrite[]>,
+  ): Promise<readonly ManifestWrite[]> => {
+    const run = (): Promise<readonly ManifestWrite[]> => place.change({ verb, run: (files) => work({ files, read }) })
+    const turn = last.then(run, run)
     last = turn.catch(() => undefined)
-    return turn.catch((error: unknown) => Promise.reject(writeError(error)))
+    return turn
+  }
+  const changeOne = async (verb: ManifestChange['verb'], work: (desk: Desk) => Promise<ManifestWrite>) => {
+    const [write] = await change(verb, async (desk) => [await work(desk)])
+    return write as ManifestWrite
   }
   return {
-    add: (text) => inTurn(() => add(options, text)),
-    update: (text) => inTurn(() => update(options, text)),
-    delete: (key) => inTurn(() => remove(options, key)),
-    suspend: (key, suspended) => inTurn(() => suspend(options, key, suspended)),
+    add: (text) => change('Add', (desk) => add(desk, text)),
+    update: (text) => change('Update', (desk) => update(desk, text)),
+    delete: (key) => changeOne('Delete', (desk) => remove(desk, key)),
+    suspend: (key, suspended) => changeOne(suspended ? 'Suspend' : 'Resume', (desk) => suspend(desk, key, suspended)),
   }
 }
 
-interface Incoming {
-  readonly manifest: Manifest
+/** A document that is to be written. */
+interface Incoming extends DocumentName {
   readonly text: string
+  readonly manifests: readonly Manifest[]
 }
 
-async function add(options: ManifestFilesOptions, text: string): Promise<readonly ManifestWrite[]> {
-  const incoming = validated(options.read, text)
-  const present = byKey(await options.current())
-  for (const { manifest } of incoming) {
-    const other = present.get(keyOf(manifest))
+async function add(desk: Desk, text: string): Promise<readonly ManifestWrite[]> {
+  const incoming = await validated(desk, text, inputName)
+  const { files } = desk
+  const present = new Map<Key, Pick<Manifest, 'at'>>(declarationsOf(files.manifests))
+  for (const each of files.manifests) present.set(keyOf(each), each)
+  for (const key of incoming.flatMap((each) => [keyOf(each), ...each.manifests.map(keyOf)])) {
+    const other = present.get(key)
     if (other === undefined) continue
     const { file, line } = other.at
-    throw new HermesError('already_exists', `${keyOf(manifest)} exists in ${file}:${line}`, { at: other.at })
+    throw new HermesError('already_exists', `${key} exists in ${file}:${line}`, { at: other.at })
   }
   const writes: ManifestWrite[] = []
-  for (const each of incoming) writes.push(await addOne(options.root, each))
+  for (const each of incoming) writes.push(await addOne(files, each))
   return writes
 }
 
-async function addOne(root: string, { manifest, text }: Incoming): Promise<ManifestWrite> {
-  // A name of 253 characters and its kind do not fit into a file name: the hash tells two shortened ones apart.
-  const full = `${kebabOf(manifest.kind)}-${manifest.name}`
-  const base = full.length <= 200 ? full : `${full.slice(0, 180)}-${canonicalHash(full).slice(0, 12)}`
+async function addOne(files: FilesAtHand, incoming: Incoming): Promise<ManifestWrite> {
+  const base = baseName(incoming)
   for (let copy = 1; ; copy++) {
     const file = copy === 1 ? `${base}.yaml` : `${base}-${copy}.yaml`
-    if (await createFile(join(root, file), text)) return { file, key: keyOf(manifest), action: 'added' }
+    if (await files.create(file, incoming.text)) return { file, key: keyOf(incoming), action: 'added' }
   }
 }
 
-async function update(options: ManifestFilesOptions, text: string): Promise<readonly ManifestWrite[]> {
-  const present = byKey(await options.current())
+/** What the file of a new document is called, without its ending. */
+export function baseName({ kind, name }: DocumentName): string {
+  // A name of 253 characters and its kind do not fit into a file name: the hash tells two shortened ones apart.
+  const full = `${kebabOf(kind)}-${name}`
+  return full.length <= 200 ? full : `${full.slice(0, 180)}-${canonicalHash(full).slice(0, 12)}`
+}
+
+async function update(desk: Desk, text: string): Promise<readonly ManifestWrite[]> {
+  const present = declarationsOf(desk.files.manifests)
   const edits = new Map<string, FileEdit>()
   const writes: ManifestWrite[] = []
-  for (const { manifest, text: replacement } of validated(options.read, text)) {
-    const old = found(present, keyOf(manifest))
+  for (const incoming of await validated(desk, text, besideOld(present, text))) {
+    const key = keyOf(incoming)
+    const old = editable(present, key)
     const { file } = old.at
-    const isEqual = contentHash(old) === contentHash(manifest)
-    writes.push({ file, key: keyOf(manifest), action: isEqual ? 'unchanged' : 'updated' })
+    const isEqual = isSame(old, incoming)
+    writes.push({ file, key, action: isEqual ? 'unchanged' : 'updated' })
     if (isEqual) continue
-    const edit = edits.get(file) ?? (await startEdit(options, file))
-    const written = file.endsWith('.json') ? jsonOf(replacement) : replacement
+    const edit = edits.get(file) ?? (await startEdit(desk, file))
+    const written = file.endsWith('.json') ? jsonOf(incoming.text) : incoming.text
     edits.set(file, { ...edit, text: replaceDocument(edit.text, old, written) })
-    edit.expected.set(keyOf(old), contentHash(manifest))
+    expect(edit, key, incoming.manifests)
   }
-  for (const edit of edits.values()) verify(options.read, edit)
-  for (const edit of edits.values()) await saveFile(edit.opened, edit.text)
+  for (const edit of edits.values()) await verify(desk, edit)
+  for (const edit of edits.values()) await edit.opened.save(edit.text)
   return writes
 }
 
-async function remove(options: ManifestFilesOptions, key: Key): Promise<ManifestWrite> {
-  const old = found(byKey(await options.current()), key)
-  const edit = await startEdit(options, old.at.file)
+async function remove(desk: Desk, key: Key): Promise<ManifestWrite> {
+  const old = editable(declarationsOf(desk.files.manifests), key)
+  const edit = await startEdit(desk, old.at.file)
   const text = removeDocument(edit.text, old)
   edit.expected.delete(key)
-  if (text === undefined) await deleteFile(edit.opened)
+  if (text === undefined) await edit.opened.delete()
   else {
-    verify(options.read, { ...edit, text })
-    await saveFile(edit.opened, text)
+    await verify(desk, { ...edit, text })
+    await edit.opened.save(text)
   }
   return { file: old.at.file, key, action: 'deleted' }
 }
 
-async function suspend(options: ManifestFilesOptions, key: Key, suspended: boolean): Promise<ManifestWrite> {
-  const old = found(byKey(await options.current()), key)
+async function suspend(desk: Desk, key: Key, suspended: boolean): Promise<ManifestWrite> {
+  const old = editable(declarationsOf(desk.files.manifests), key)
   const { file } = old.at
-  const spec = old.spec as { readonly suspend?: boolean }
-  if ((spec.suspend ?? false) === suspended) return { file, key, action: 'unchanged' }
-  const edit = await startEdit(options, file)
+  if (old.manifests.every((each) => isSuspended(each) === suspended)) return { file, key, action: 'unchanged' }
+  const edit = await startEdit(desk, file)
   const text = setSuspend(edit.text, old, suspended)
-  const { kind, name } = old
-  const hash = canonicalHash({ kind, name, spec: { ...spec, suspend: suspended } })
-  edit.expected.set(key, contentHash({ ...old, hash }))
-  verify(options.read, { ...edit, text })
-  await saveFile(edit.opened, text)
+  expect(
+    edit,
+    key,
+    old.manifests.map((each) => withSuspend(each, suspended)),
+  )
+  await verify(desk, { ...edit, text })
+  await edit.opened.save(text)
   return { file, key, action: 'updated' }
 }
 
-/** The documents of a text, all of them valid and different. */
-function validated(read: ReadManifests, text: string): readonly Incoming[] {
-  const { manifests, problems } = read(text, inputName)
+function isSuspended({ spec }: Manifest): boolean {
+  return (spec as { readonly suspend?: boolean }).suspend ?? false
+}
+
+function withSuspend(manifest: Manifest, suspended: boolean): Manifest {
+  const { kind, name } = manifest
+  const spec = { ...Object(manifest.spec), suspend: suspended } as unknown
+  return { ...manifest, spec, hash: canonicalHash({ kind, name, spec }) }
+}
+
+/** What a list decides is not all that a document with `forEach` says. */
+function isSame(old: Declaration, incoming: Incoming): boolean {
+  const [first] = old.manifests
+  if (first?.generated !== undefined)
+    return separateDocuments(first.text ?? '')[0]?.text.trim() === incoming.text.trim()
+  return contentOf(old.manifests) === contentOf(incoming.manifests)
+}
+
+/** The documents of a text, all of them valid and different; `file` is what their places name. */
+async function validated(desk: Desk, text: string, file: string): Promise<readonly Incoming[]> {
+  const { manifests, problems } = await readAs(desk, file, text)
   if (problems.length > 0) throw problemsError(problems)
-  if (manifests.length === 0) throw new HermesError('request_invalid', 'the text holds no manifest')
-  const twice = manifests.find((each, i) => manifests.findIndex((other) => keyOf(other) === keyOf(each)) < i)
-  if (twice !== undefined) throw new HermesError('duplicate_name', `${keyOf(twice)} stands twice`, { at: twice.at })
-  const texts = new Map(separateDocuments(text).map((each) => [keyOf(each), each.text]))
-  return manifests.map((manifest) => ({ manifest, text: texts.get(keyOf(manifest)) ?? text }))
+  const documents = separateDocuments(text)
+  if (documents.length === 0) throw new HermesError('request_invalid', 'the text holds no manifest')
+  const keys = [...documents.map(keyOf), ...manifests.filter(({ generated }) => generated !== undefined).map(keyOf)]
+  const twice = keys.find((key, i) => keys.indexOf(key) < i)
+  if (twice !== undefined) throw new HermesError('duplicate_name', `${twice} stands twice`)
+  const declared = declarationsOf(manifests)
+  return documents.map((each) => ({ ...each, manifests: declared.get(keyOf(each))?.manifests ?? [] }))
+}
+
+/** A name beside the first of a text's documents that is there: lists are named from where a document stands. */
+function besideOld(present: ReadonlyMap<Key, Declaration>, text: string): string {
+  const [old] = separateDocuments(text).flatMap((each) => present.get(keyOf(each)) ?? [])
+  return old === undefined ? inputName : posix.join(posix.dirname(old.at.file), inputName)
 }
 
 /** The first problem as an error; its message lists all of them. */
@@ -156,45 +195,35 @@ export function problemsError(problems: readonly Problem[]): HermesError {
 
 /** A file on its way to new text, and what it is to declare then: content by key. */
 interface FileEdit {
-  readonly opened: OpenFile
+  readonly opened: OpenManifest
   readonly text: string
   readonly expected: Map<Key, string>
 }
 
-async function startEdit({ root, read }: ManifestFilesOptions, file: string): Promise<FileEdit> {
-  const opened = await openFile(root, file)
-  return { opened, text: opened.text, expected: contents(read, opened.file, opened.text) }
+async function startEdit(desk: Desk, file: string): Promise<FileEdit> {
+  const opened = await desk.files.open(file)
+  return { opened, text: opened.text, expected: await contents(desk, opened.file, opened.text) }
+}
+
+function expect({ expected }: FileEdit, key: Key, manifests: readonly Manifest[]): void {
+  if (manifests.length === 0) expected.delete(key)
+  else expected.set(key, contentOf(manifests))
 }
 
 /** An edit of text must not touch what it is not about: the result is read before it is written. */
-function verify(read: ReadManifests, { opened, text, expected }: FileEdit): void {
-  const actual = contents(read, opened.file, text)
-  const isSame = actual.size === expected.size && [...expected].every(([key, hash]) => actual.get(key) === hash)
-  if (isSame) return
+async function verify(desk: Desk, { opened, text, expected }: FileEdit): Promise<void> {
+  const actual = await contents(desk, opened.file, text)
+  const isAsExpected = actual.size === expected.size && [...expected].every(([key, hash]) => actual.get(key) === hash)
+  if (isAsExpected) return
   const fix = 'Edit the file by hand.'
   throw new HermesError('request_invalid', `${opened.file} could not be edited without touching more`, { fix })
 }
 
-function contents(read: ReadManifests, file: string, text: string): Map<Key, string> {
-  return new Map(read(text, file).manifests.map((each) => [keyOf(each), contentHash(each)]))
+async function contents(desk: Desk, file: string, text: string): Promise<Map<Key, string>> {
+  const { manifests } = await readAs(desk, file, text)
+  return new Map([...declarationsOf(manifests)].map(([key, each]) => [key, contentOf(each.manifests)]))
 }
 
-function contentHash({ hash, labels, annotations }: Manifest): string {
-  return canonicalHash({ hash, labels, annotations })
-}
-
-function byKey(manifests: readonly Manifest[]): ReadonlyMap<Key, Manifest> {
-  return new Map(manifests.map((each) => [keyOf(each), each]))
-}
-
-function found(manifests: ReadonlyMap<Key, Manifest>, key: Key): Manifest {
-  const manifest = manifests.get(key)
-  if (manifest === undefined) throw new HermesError('not_found', `there is no ${key}`)
-  return manifest
-}
-
-function writeError(error: unknown): HermesError {
-  if (error instanceof HermesError) return error
-  const reason = codeOf(error) ?? (error instanceof Error ? error.message : String(error))
-  return new HermesError('file_unwritable', `the manifests could not be written: ${reason}`, { cause: error })
+async function readAs({ files, read }: Desk, file: string, text: string): Promise<ReadResult> {
+  return (await readWithLists(read, text, file, files.findLists)).result
 }

@@ -76,8 +76,8 @@ export function annotatedHashes(value: string): readonly string[] {
   return value.split(/[\s,]+/).filter((hash) => hash !== '')
 }
 
-/** The SQL says exactly what happens; only a step without any is known by its summary. */
-function essence(step: Step): string {
+/** What a step is known by. The SQL says exactly what happens; only a step without any is known by its summary. */
+export function essence(step: Step): string {
   return JSON.stringify([step.op, step.sql ?? step.summary, step.destroys?.what ?? null])
 }
 

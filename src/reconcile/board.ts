@@ -57,6 +57,7 @@ export class Board {
 
   /** Notes what a lap came to; `wake` then queues who waits for it. */
   report(resource: Resource, outcome: Outcome): void {
+    if (outcome.state === 'waiting' && outcome.until !== undefined) this.queue.later(resource.key, outcome.until)
     if (isRepeated(resource.outcome, outcome)) return
     resource.outcome = outcome.state === 'ready' ? ready : outcome
     resource.attempt = outcome.state === 'retry' ? outcome.attempt : 0
@@ -160,7 +161,9 @@ export class Board {
 }
 
 function isRepeated(before: Progress, after: Outcome): boolean {
-  if (after.state === 'waiting') return before.state === 'waiting' && before.on === after.on
+  if (after.state === 'waiting') {
+    return before.state === 'waiting' && before.on === after.on && before.until === after.until
+  }
   return after.state === 'ready' && before.state === 'ready'
 }
 

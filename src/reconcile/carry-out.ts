@@ -2,13 +2,13 @@ import { HermesError, toHermesError } from '../errors.ts'
 import { isKept, offerFor } from './approval.ts'
 import { finish } from './finish.ts'
 import { survey } from './survey.ts'
-import { close, closeFailed, closeTogether, type Work, type Workshop } from './work.ts'
+import { close, closeFailed, closeTogether, priorityOf, type Work, type Workshop } from './work.ts'
 
 /** Runs the steps of a chunk, looks again, and ends the laps: what still differs did not converge (invariant 2). */
 export async function carryOut(works: readonly Work[], shop: Workshop): Promise<void> {
   try {
     await keepApprovals(works, shop)
-    const carried = await Promise.all(works.map((work) => shop.slots.run(() => runSteps(work, shop))))
+    const carried = await Promise.all(works.map((work) => shop.slots.run(() => runSteps(work, shop), priorityOf(work))))
     const complete = works.filter((_, index) => carried[index] === true)
     await survey(complete, shop.abort)
     for (const work of complete) if (work.error === undefined && work.steps.length > 0) work.error = notConverged(work)
@@ -43,6 +43,7 @@ async function runSteps(work: Work, shop: Workshop): Promise<boolean> {
     try {
       await work.controller.apply(work.subject, step, shop.abort)
       shop.log.info({ key: work.key, op: step.op, step: step.summary, reason: step.reason }, 'step applied')
+      shop.onEvent({ type: 'step', key: work.key, step })
     } catch (error) {
       if (!shop.abort.aborted) work.error = stepFailed(work, step.summary, error)
       return false

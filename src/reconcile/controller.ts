@@ -1,5 +1,6 @@
-import type { HermesError } from '../errors.ts'
+import type { HermesError, Location } from '../errors.ts'
 import type { Key, Manifest } from '../manifest/manifest.ts'
+import type { SyncWindow } from '../manifest/sync-window.ts'
 import type { Claim } from './ledger.ts'
 
 /** The symbols of a plan: create, change, remove, blocked or warning, nothing but bookkeeping. */
@@ -18,6 +19,8 @@ export interface Step {
   readonly code?: string
   /** Why: `spec.table.columns.volume was added`. */
   readonly reason: string
+  /** The place of the field that the reason names. A preview fills it in; without one the resource's place holds. */
+  readonly at?: Location
 }
 
 /** One resource as a controller sees it: what is wanted, and what Hermes has ever claimed for it. */
@@ -42,6 +45,10 @@ export interface Controller<Spec = unknown, Actual = unknown, S extends Step = S
   readonly derived?: boolean
   /** What must be ready before the resource of this name and spec is. Pure. */
   references(name: string, spec: Spec): readonly Key[]
+  /** When steps may be carried out; at any time when absent or undefined. Pure. */
+  window?(spec: Spec): SyncWindow | undefined
+  /** Among what is due the higher goes first; 0 when absent. Pure. */
+  priority?(spec: Spec): number
   /** The world as it is, in bulk: one query for many. Never changes anything. */
   observe(subjects: readonly Subject<Spec>[], signal: AbortSignal): Promise<ReadonlyMap<string, Actual>>
   /** Pure: the steps from `actual` to what the subject wants; none when it is there. */
@@ -55,7 +62,9 @@ export interface Controller<Spec = unknown, Actual = unknown, S extends Step = S
 /** What a lap over one resource came to. */
 export type Outcome =
   | { readonly state: 'ready' }
-  | { readonly state: 'waiting'; readonly on: Key }
+  | { readonly state: 'waiting'; readonly on: Key; readonly until?: never }
+  /** There are steps, and their window opens then: milliseconds since the epoch. */
+  | { readonly state: 'waiting'; readonly on?: never; readonly until: number }
   | { readonly state: 'retry'; readonly error: HermesError; readonly attempt: number; readonly notBefore: number }
   | { readonly state: 'stalled'; readonly error: HermesError }
   | { readonly state: 'blocked'; readonly approval: string; readonly error: HermesError }

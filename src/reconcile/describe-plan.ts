@@ -1,37 +1,11 @@
 import type { Location } from '../errors.ts'
 import { describeLoss } from './approval.ts'
 import type { Op, Step } from './controller.ts'
-import type { Plan, ResourcePlan } from './plan.ts'
+import type { Plan, Refetch, ResourcePlan } from './plan.ts'
 import { shortRevision } from './revision.ts'
 
 const foldAbove = 20
 const shownOfFold = 5
-
-/** A resource of a plan, or how many more there are like one that is shown. */
-export type Line = { readonly plan: ResourcePlan } | { readonly more: number; readonly like: ResourcePlan }
-
-/**
- * The resources of a plan with long runs of like ones folded: more than twenty with the same action and the same steps
- * show five and a count. What has to be approved by itself is always shown.
- */
-export function foldedLines(resources: readonly ResourcePlan[]): readonly Line[] {
-  const groups = Map.groupBy(resources, shapeOf)
-  const seen = new Map<string, number>()
-  return resources.flatMap((plan): Line[] => {
-    const shape = shapeOf(plan)
-    const total = groups.get(shape)?.length ?? 0
-    const index = seen.get(shape) ?? 0
-    seen.set(shape, index + 1)
-    if (total <= foldAbove || index < shownOfFold) return [{ plan }]
-    return index === shownOfFold ? [{ more: total - shownOfFold, like: plan }] : []
-  })
-}
-
-/** `… and 95 more to create like SourceDefinition/a`. */
-export function describeMore(line: { readonly more: number; readonly like: ResourcePlan }): string {
-  const { kind, action } = line.like
-  return `… and ${line.more} more ${kind} resources to ${action} in the same way`
-}
 
 /** The symbol of a whole resource. */
 export function symbolOf(plan: ResourcePlan): Op {
@@ -40,11 +14,12 @@ export function symbolOf(plan: ResourcePlan): Op {
   return plan.action === 'create' ? '+' : plan.action === 'change' ? '~' : '-'
 }
 
-/** `because spec.table.columns.volume was added in 3f2c1a9`. */
-export function because(reason: string, plan: ResourcePlan): string {
+/** `because spec.table.columns.volume was added in 3f2c1a9`, and at which place where that is known. */
+export function because(reason: string, plan: ResourcePlan, at?: Location): string {
   const fromManifest = reason.startsWith('spec.') || reason.startsWith('the manifest')
-  if (!fromManifest || plan.revision === undefined) return `because ${reason}`
-  return `because ${reason} in ${shortRevision(plan.revision)}`
+  const where = at === undefined ? '' : ` at ${placeOf(at)}`
+  if (!fromManifest || plan.revision === undefined) return `because ${reason}${where}`
+  return `because ${reason} in ${shortRevision(plan.revision)}${where}`
 }
 
 /** `drop column volume; loses column volume (1,200 rows) [column_dropped]`. */
@@ -53,19 +28,45 @@ export function describeStep(step: Step): string {
   return `${step.summary}${loss}${step.code === undefined ? '' : ` [${step.code}]`}`
 }
 
+/**
+ * `fetches 1,200 rows of quotes again, from the start`, those with the most rows first; without a count where there are
+ * no rows to be counted. More than twenty show five and a count.
+ */
+export function describeRefetches(refetches: readonly Refetch[]): readonly string[] {
+  const sorted = refetches.toSorted((one, other) => (other.rows ?? 0) - (one.rows ?? 0))
+  const shown = sorted.length > foldAbove ? sorted.slice(0, shownOfFold) : sorted
+  const rest = sorted.slice(shown.length)
+  const rows = rowsOf(rest)
+  const more = `… and ${rest.length} more sources from the start${rows === 0 ? '' : `, ${rowsText(rows)} of them again`}`
+  return [...shown.map(describeRefetch), ...(rest.length === 0 ? [] : [more])]
+}
+
+function describeRefetch({ source, rows }: Refetch): string {
+  if (rows === undefined) return `fetches ${source} from the start`
+  return `fetches ${rowsText(rows)} of ${source} again, from the start`
+}
+
+/** `hermes apply --plan 0123456789abcdef`; undefined when there is nothing to apply. */
+export function applyCommand({ hash, resources }: Plan): string | undefined {
+  return resources.length === 0 ? undefined : `hermes apply --plan ${hash}`
+}
+
 /** Approvals that the plan waits for: one line for each hash, however many resources it covers. */
 export function pendingApprovals(plan: Plan): readonly { approval: string; message: string; code: string }[] {
   const blocked = plan.resources.flatMap((resource) => resource.blocked ?? [])
   return [...new Map(blocked.map((each) => [each.approval, each])).values()]
 }
 
-/** `3 to create, 1 to change, 2 to remove, 1 blocked, 120 unchanged`. */
-export function summaryOf({ summary }: Plan): string {
+/** `3 to create, 1 to change, 2 to remove, 1 blocked, 120 unchanged, 1,200 rows to fetch again`. */
+export function summaryOf({ summary, resources }: Plan): string {
   const { create, change, remove, blocked, unchanged } = summary
   if (create + change + remove + blocked === 0) return `nothing to do, ${unchanged} unchanged`
   const counts = [`${create} to create`, `${change} to change`, `${remove} to remove`]
   if (blocked > 0) counts.push(`${blocked} blocked`)
-  return [...counts, `${unchanged} unchanged`].join(', ')
+  counts.push(`${unchanged} unchanged`)
+  const again = rowsOf(resources.flatMap(({ refetches = [] }) => refetches))
+  if (again > 0) counts.push(`${rowsText(again)} to fetch again`)
+  return counts.join(', ')
 }
 
 /** `prices.yaml:12`, with the column when it matters. */
@@ -78,8 +79,11 @@ export function plain(text: string): string {
   return text.replace(/(?![\n\t])\p{Cc}/gu, '')
 }
 
-function shapeOf({ key, kind, action, steps, blocked, waitsFor }: ResourcePlan): string {
-  if (blocked?.code === 'approval_needed') return key
-  const shape = steps.map((step) => [step.op, step.code ?? '', step.destroys !== undefined])
-  return JSON.stringify([kind, action, shape, blocked !== undefined, waitsFor !== undefined])
+function rowsOf(refetches: readonly Refetch[]): number {
+  return refetches.reduce((sum, { rows = 0 }) => sum + rows, 0)
+}
+
+/** `1,200 rows`. */
+export function rowsText(rows: number): string {
+  return `${rows.toLocaleString('en-US')} ${rows === 1 ? 'row' : 'rows'}`
 }

@@ -7,6 +7,7 @@ import { type Backoff, exponentialBackoff } from './backoff.ts'
 import { Bell } from './bell.ts'
 import { Board } from './board.ts'
 import type { Controller } from './controller.ts'
+import type { EngineEvent } from './engine-event.ts'
 import { Intake } from './intake.ts'
 import { lap } from './lap.ts'
 import { type Ledger, type LedgerEntry, newestClaim } from './ledger.ts'
@@ -39,6 +40,8 @@ export interface EngineOptions {
   readonly backoff?: Backoff
   /** Told how long each lap took, and over how many resources it went. */
   readonly onLap?: (lap: { readonly seconds: number; readonly resources: number }) => void
+  /** Told what happened; what it throws is logged. */
+  readonly onEvent?: (event: EngineEvent) => void
 }
 
 /** Told the keys whose state changed, those that are gone included. */
@@ -69,7 +72,13 @@ export class Engine {
     this.#slots = new Slots(options.concurrency ?? defaultConcurrency)
     this.#bell = new Bell(options.clock)
     const accept = (snapshot: Snapshot): Promise<void> => this.accept(snapshot)
-    this.#intake = new Intake({ ...options, backoff: this.#backoff, accept, onProgress: () => this.#moveOn() })
+    this.#intake = new Intake({
+      ...options,
+      backoff: this.#backoff,
+      accept,
+      onProgress: () => this.#moveOn(),
+      onTrouble: (error) => this.#report({ type: 'refused', error }),
+    })
   }
 
   /**
@@ -114,6 +123,7 @@ export class Engine {
         await paced(fresh, ({ key, desired }) => desired && this.#mirror.share(key, desired))
         this.#board.adopt(target)
         this.#claimedIn = this.#mirror.loads
+        this.#report({ type: 'accepted', revision, problems: target.problems })
       })
     } finally {
       this.#accepting -= 1
@@ -125,7 +135,7 @@ export class Engine {
   async plan(snapshot: Snapshot, signal: AbortSignal = new AbortController().signal): Promise<Plan> {
     const input = await this.#mirror.turn(async () => {
       const entries: Entries = new Map(this.#mirror.entries)
-      return { entries, kinds: this.#kinds, target: await this.#resolve(snapshot) }
+      return { entries, kinds: this.#kinds, now: this.#options.clock.now(), target: await this.#resolve(snapshot) }
     })
     return preview(input, signal)
   }
@@ -145,6 +155,7 @@ export class Engine {
   async approve(hash: string): Promise<readonly Key[]> {
     const keys = (await this.#approveOffered(hash)) ?? (await this.#approvePlanned(hash))
     for (const key of keys) if (this.#board.resources.has(key)) this.#board.queue.add(key)
+    this.#report({ type: 'approved', keys, approval: hash })
     this.#bell.ring()
     return keys
   }
@@ -168,7 +179,8 @@ export class Engine {
   async #approvePlanned(hash: string): Promise<readonly Key[]> {
     const { target } = this.#board
     const entries: Entries = await this.#mirror.turn(async () => new Map(this.#mirror.entries))
-    const plan = target && (await preview({ target, entries, kinds: this.#kinds }, new AbortController().signal))
+    const now = this.#options.clock.now()
+    const plan = target && (await preview({ target, entries, kinds: this.#kinds, now }, new AbortController().signal))
     const planned = plan?.resources.find(({ blocked }) => blocked?.approval === hash)
     if (planned?.blocked === undefined) throw new HermesError('approval_stale', `nothing waits for approval of ${hash}`)
     const token = tokenFor(planned.blocked)
@@ -274,7 +286,8 @@ export class Engine {
       if (this.#board.queue.due) this.#bell.ring()
     }
     const parts = { kinds: this.#kinds, board: this.#board, mirror: this.#mirror, slots: this.#slots }
-    return { ...parts, backoff: this.#backoff, clock, log, stop, abort, onProgress }
+    const onEvent = (event: EngineEvent): void => this.#report(event)
+    return { ...parts, backoff: this.#backoff, clock, log, stop, abort, onProgress, onEvent }
   }
 
   /** Something came or ended: tells so, and has the loop look what is to do next. */
@@ -295,6 +308,14 @@ export class Engine {
       listener(changed)
     } catch (error) {
       this.#options.log.error({ error: toHermesError(error).message }, 'change listener failed')
+    }
+  }
+
+  #report(event: EngineEvent): void {
+    try {
+      this.#options.onEvent?.(event)
+    } catch (error) {
+      this.#options.log.error({ error: toHermesError(error).message }, 'event listener failed')
     }
   }
 

@@ -19,7 +19,7 @@ export interface Wait {
 
 /**
  * The first reference of a desired resource that is not ready. One that is settled itself does not wait for a
- * reference that exists and is merely being changed, retried or blocked: it works on as before, and only a step of its
+ * reference that exists and is merely being changed, retried, blocked or put off: it works on as before, and only a step of its
  * own would have to wait.
  */
 export function referenceWait(resource: Resource, board: Board, entries: Entries): Wait | undefined {
@@ -107,9 +107,10 @@ export function claimedReferences(entry: LedgerEntry, kinds: Kinds): ReadonlySet
 
 /** Whether the world still has the resource, though it is not quite as wanted. */
 function isWorking(reference: Resource, entry: LedgerEntry | undefined): boolean {
-  const { state } = reference.outcome
+  const { outcome } = reference
   if (reference.wanted.desired === undefined || entry?.settled === undefined) return false
-  return state === 'progressing' || state === 'retry' || state === 'blocked'
+  if (outcome.state === 'waiting') return outcome.until !== undefined
+  return outcome.state === 'progressing' || outcome.state === 'retry' || outcome.state === 'blocked'
 }
 
 function withoutCircles(holders: Map<Key, Set<Key>>): Holders {

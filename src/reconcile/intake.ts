@@ -13,6 +13,8 @@ export interface IntakeParts {
   readonly accept: (snapshot: Snapshot) => Promise<void>
   /** Called when there is something to take in, and when it was taken in or put off. */
   readonly onProgress: () => void
+  /** Told each time something keeps it from its work. */
+  readonly onTrouble: (error: HermesError) => void
 }
 
 /** Follows an origin and puts its newest snapshot in force, again and again until that works. */
@@ -83,6 +85,7 @@ export class Intake {
 
   #report(error: HermesError, message: string): void {
     this.trouble = error
+    this.#parts.onTrouble(error)
     this.#parts.log.error({ code: error.code, error: error.message }, message)
   }
 }

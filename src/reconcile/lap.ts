@@ -9,7 +9,8 @@ import { type Holders, holdersOf, type Obstacle, referenceWait, removalObstacle,
 import { paced, yieldNow } from './pace.ts'
 import { subjectOf, type Wanted } from './subject.ts'
 import { survey } from './survey.ts'
-import { close, closeFailed, closeTogether, type Work, type Workshop } from './work.ts'
+import { stepsOpenAt } from './window.ts'
+import { close, closeFailed, closeTogether, priorityOf, type Work, type Workshop } from './work.ts'
 
 /** So many resources with steps are verified and settled together; a slow one holds up no more than its own chunk. */
 const chunkSize = 64
@@ -74,19 +75,21 @@ async function act(works: readonly Work[], shop: Workshop): Promise<void> {
   const unseen = Map.groupBy(sorted.get('unseen') ?? [], (work) => work.error)
   for (const [error, group] of unseen) if (error !== undefined) closeTogether(group, error, shop)
   if (sorted.has('failed')) closeFailed(sorted.get('failed') ?? [], shop)
-  const held = [...(sorted.get('waiting') ?? []), ...(sorted.get('blocked') ?? [])]
+  const held = (['waiting', 'blocked', 'closed'] as const).flatMap((fate) => sorted.get(fate) ?? [])
   if (held.length > 0) close(held, (work) => heldOutcome(work, shop), shop)
-  const todo = sorted.get('todo') ?? []
+  const todo = (sorted.get('todo') ?? []).toSorted((one, other) => priorityOf(other) - priorityOf(one))
   await Promise.all([finish(sorted.get('done') ?? [], shop), ...chunks(todo).map((chunk) => carryOut(chunk, shop))])
 }
 
-type Fate = 'unseen' | 'failed' | 'done' | 'waiting' | 'blocked' | 'todo'
+type Fate = 'unseen' | 'failed' | 'done' | 'waiting' | 'blocked' | 'closed' | 'todo'
 
 function fateOf(work: Work, shop: Workshop): Fate {
   if (work.error !== undefined) return work.unseen ? 'unseen' : 'failed'
   if (work.steps.length === 0) return 'done'
   if (work.wait !== undefined) return 'waiting'
-  return pendingOffer(work, shop) === undefined ? 'todo' : 'blocked'
+  if (pendingOffer(work, shop) !== undefined) return 'blocked'
+  const now = shop.clock.now()
+  return stepsOpenAt(work, now) > now ? 'closed' : 'todo'
 }
 
 /** What a person has to approve before the steps may run. Removals lose data by intention and ask nobody. */
@@ -101,7 +104,9 @@ function heldOutcome(work: Work, shop: Workshop): Outcome | undefined {
   const { desired } = work.subject
   const offer = pendingOffer(work, shop)
   if (work.wait !== undefined) return waitOutcome(work.resource.wanted, work.wait.on, shop.board)
-  if (offer === undefined || desired === undefined) return undefined
+  if (offer === undefined || desired === undefined) {
+    return { state: 'waiting', until: stepsOpenAt(work, shop.clock.now()) }
+  }
   work.resource.offer = offer
   const error = approvalNeeded(offer, work.key, work.steps, desired.at)
   return { state: 'blocked', approval: offer.approval, error }

@@ -10,11 +10,13 @@ export interface PreviewInput {
   readonly target: Target
   readonly entries: Entries
   readonly kinds: Kinds
+  /** Milliseconds since the epoch: what is put off to a window is put off from here. */
+  readonly now: number
 }
 
 /**
  * Marks what a plan alone does not get to. As in a lap: what is missing, failed or waits keeps everything that refers
- * to it; what is blocked keeps only those that have something to do.
+ * to it; what is blocked or put off to its window keeps only those that have something to do.
  */
 export function withWaits(
   plans: readonly ResourcePlan[],
@@ -23,7 +25,7 @@ export function withWaits(
 ): readonly ResourcePlan[] {
   const planned = new Map(plans.map((plan) => [plan.key, plan]))
   const waits = stayingWaits(planned, failed, input)
-  const stuck = (key: Key): boolean => waits.has(key) || failed.has(key) || planned.get(key)?.blocked !== undefined
+  const stuck = (key: Key): boolean => waits.has(key) || failed.has(key) || isHeldUp(planned.get(key))
   const going = new Set(plans.filter((plan) => plan.action === 'remove').map((plan) => plan.key))
   const holders = holdersOf(going, (key) => input.target.wanted.get(key), input.entries, input.kinds)
   return plans.map((plan) => {
@@ -48,11 +50,18 @@ function stayingWaits(
     const on = referencesOf(key).find((reference) => {
       if (target.wanted.get(reference)?.desired === undefined) return true
       if (failed.has(reference) || waits.has(reference)) return true
-      return planned.has(key) && planned.get(reference)?.blocked !== undefined
+      const [own, others] = [planned.get(key), planned.get(reference)]
+      if (own === undefined || others === undefined) return false
+      // What has a window of its own says when that opens.
+      return others.blocked !== undefined || (others.opensAt !== undefined && own.opensAt === undefined)
     })
     if (on !== undefined) waits.set(key, on)
   }
   return waits
+}
+
+function isHeldUp(plan: ResourcePlan | undefined): boolean {
+  return plan?.blocked !== undefined || plan?.opensAt !== undefined
 }
 
 function holderOf(key: Key, holders: Holders, { target }: PreviewInput): readonly Key[] {

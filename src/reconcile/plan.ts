@@ -23,6 +23,17 @@ export interface ResourcePlan {
   }
   /** What it waits for that this plan does not bring about: a missing resource, or one that is blocked or waits itself. */
   readonly waitsFor?: Key
+  /** When the window of the steps opens, ISO 8601; absent when they may be carried out at once. */
+  readonly opensAt?: string
+  /** Sources that the steps have fetched from the start. */
+  readonly refetches?: readonly Refetch[]
+}
+
+/** A source that is fetched from the start because of a plan. */
+export interface Refetch {
+  readonly source: string
+  /** How many rows it has that come again; absent where none are there to be counted. */
+  readonly rows?: number
 }
 
 /** A resource that no manifest declares at the moment and that stays in force all the same. */
@@ -34,6 +45,8 @@ export interface Held {
 
 export interface Plan {
   readonly revision: string
+  /** Of the manifests and of the state that it starts from; see `plan-hash.ts`. */
+  readonly hash: string
   /** Creations and changes, what is referred to first; then removals, what refers first. */
   readonly resources: readonly ResourcePlan[]
   readonly held: readonly Held[]

@@ -4,10 +4,13 @@ import { approvalNeeded, isApproved, offerFor } from './approval.ts'
 import { claimedReferences } from './gate.ts'
 import { referenceOrder, removalOrder } from './graph.ts'
 import type { Plan, ResourcePlan } from './plan.ts'
+import { planHash } from './plan-hash.ts'
+import { placed } from './plan-places.ts'
 import { type PreviewInput, withWaits } from './plan-waits.ts'
 import { changeReason, previousSpec } from './reason.ts'
 import { isSettled, subjectOf, type Wanted } from './subject.ts'
 import { type Item, survey } from './survey.ts'
+import { stepsOpenAt } from './window.ts'
 
 interface Look extends Item {
   readonly wanted: Wanted
@@ -30,10 +33,13 @@ export async function preview(input: PreviewInput, signal: AbortSignal): Promise
     if (plan !== undefined) planned.set(look.key, plan)
   }
   const failed = looks.filter((look) => look.error !== undefined)
-  const resources = withWaits(inOrder(planned, input), new Set(failed.map((look) => look.key)), input)
+  const waiting = withWaits(inOrder(planned, input), new Set(failed.map((look) => look.key)), input)
+  const resources = await placed(waiting, target)
   const problems = [...target.problems, ...failed.flatMap(problemOf)]
   const unchanged = looks.length - failed.length - resources.length
-  return { revision: target.revision, resources, held: target.held, problems, summary: summarize(resources, unchanged) }
+  const hash = planHash(target, input.entries, resources)
+  const { revision, held } = target
+  return { revision, hash, resources, held, problems, summary: summarize(resources, unchanged) }
 }
 
 function looksOf({ target, entries, kinds }: PreviewInput): readonly Look[] {
@@ -66,7 +72,13 @@ function resourcePlan(look: Look, input: PreviewInput): ResourcePlan | undefined
     steps,
     ...(settled || revision === undefined ? {} : { revision }),
     ...(blocked === undefined ? {} : { blocked }),
+    ...opening(look, input.now),
   }
+}
+
+function opening(look: Look, now: number): Pick<ResourcePlan, 'opensAt'> {
+  const at = look.steps.length === 0 ? now : stepsOpenAt(look, now)
+  return at > now ? { opensAt: new Date(at).toISOString() } : {}
 }
 
 function reasonFor({ wanted, controller, subject, steps }: Look, settled: boolean): string {
@@ -74,10 +86,13 @@ function reasonFor({ wanted, controller, subject, steps }: Look, settled: boolea
   if (wanted.desired === undefined) {
     return controller.derived === true ? 'no manifest asks for it any more' : 'the manifest was removed'
   }
-  if (settled) return steps[0]?.reason ?? 'the world differs from the manifest'
+  // Of what follows from manifests only the steps can name the field that somebody wrote.
+  if (settled || controller.derived === true) {
+    return steps[0]?.reason ?? (settled ? 'the world differs from the manifest' : 'manifests ask for it')
+  }
   const before = previousSpec(subject)
-  const change = before === undefined ? undefined : changeReason(before, wanted.desired.spec)
-  return change ?? (controller.derived === true ? 'manifests ask for it' : 'the manifest was added')
+  if (before === undefined) return 'the manifest was added'
+  return changeReason(before, wanted.desired.spec) ?? 'the manifest changed'
 }
 
 function blockOf(look: Look, { target, entries }: PreviewInput): ResourcePlan['blocked'] {

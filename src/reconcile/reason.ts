@@ -1,3 +1,4 @@
+import { isBlanked, mayHoldSecret, withoutCredentials } from './blanks.ts'
 import type { Subject } from './controller.ts'
 
 /** A field that differs between two specs. */
@@ -10,7 +11,6 @@ export interface FieldChange {
   readonly to?: string
 }
 
-const secretName = /^(?:auth\w*|headers?|cookies?|(?!primary).*key|.*(?:secret|passw|passphrase|token|credential).*)$/i
 const longestValue = 60
 const mostNamed = 3
 
@@ -23,7 +23,8 @@ export function changedFields(before: unknown, after: unknown, path = 'spec'): r
     const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].toSorted()
     return names.flatMap((name) => changedFields(before[name], after[name], `${path}.${name}`))
   }
-  if (JSON.stringify(before) === JSON.stringify(after)) return []
+  const [from, to] = [JSON.stringify(before), JSON.stringify(after)]
+  if (from === to || isBlanked(from, to)) return []
   return [valueChange(path, before, after)]
 }
 
@@ -60,9 +61,9 @@ export function previousSpec<Spec>(subject: Subject<Spec>): Spec | undefined {
   return subject.claims.findLast((claim) => claim.hash !== subject.desired?.hash)?.spec
 }
 
-/** Whether a field of this path may hold a secret: its value is never printed. */
-export function mayHoldSecret(path: string): boolean {
-  return path.split('.').some((name) => secretName.test(name))
+/** The field that a reason names first: `spec.schedule.every`; undefined for one that names none. */
+export function fieldOf(reason: string): string | undefined {
+  return /^(spec\.[^\s,]+) (?:was added|was removed|changed)\b/.exec(reason)?.[1]
 }
 
 function valueChange(path: string, before: unknown, after: unknown): FieldChange {
@@ -77,13 +78,6 @@ function printable(value: unknown): string | undefined {
   if (Array.isArray(value) && !value.every((each) => typeof each !== 'object')) return undefined
   const text = withoutCredentials(typeof value === 'string' ? value : JSON.stringify(value))
   return text.length > longestValue ? `${text.slice(0, longestValue)}…` : text
-}
-
-/** Blanks out user:password in an address and values of telling query parameters. */
-function withoutCredentials(text: string): string {
-  return text
-    .replace(/\/\/[^/?#@]*@/g, '//***@')
-    .replace(/([?&][^=&]*(?:key|token|secret|passw|auth|sig)[^=&]*=)[^&]*/gi, '$1***')
 }
 
 function isBelow(path: string, within: string): boolean {

@@ -1,16 +1,17 @@
 import type { Step } from './controller.ts'
 import {
+  applyCommand,
   because,
-  describeMore,
+  describeRefetches,
   describeStep,
-  foldedLines,
-  type Line,
   pendingApprovals,
   placeOf,
   plain,
+  rowsText,
   summaryOf,
   symbolOf,
 } from './describe-plan.ts'
+import { type Alike, describeMore, foldedLines, type Line, namesOf, rowsLost, titleOf, waitsOf } from './fold-plan.ts'
 import type { Plan, ResourcePlan } from './plan.ts'
 import { shortRevision } from './revision.ts'
 
@@ -23,8 +24,10 @@ export function renderMarkdown(plan: Plan): string {
     problems(plan),
     approvals(plan),
     table(lines),
-    ...lines.flatMap((line) => ('plan' in line && line.plan.steps.length > 0 ? [details(line.plan)] : [])),
+    ...lines.flatMap((line) => ('alike' in line && line.alike[0].steps.length > 0 ? [details(line.alike)] : [])),
+    refetches(plan),
     held(plan),
+    apply(plan),
   ]
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`
 }
@@ -49,24 +52,57 @@ function table(lines: readonly Line[]): string {
 }
 
 function row(line: Line): string {
-  if (!('plan' in line)) return `| | ${prose(describeMore(line))} | | |`
-  const { plan } = line
-  const wait = plan.waitsFor === undefined ? '' : `; waits for ${code(plan.waitsFor)}`
-  return `| ${code(symbolOf(plan))} | ${code(plan.key)} | ${code(placeOf(plan.at))} | ${prose(because(plan.reason, plan))}${wait} |`
+  if (!('alike' in line)) return `| | ${prose(describeMore(line))} | | |`
+  const [plan] = line.alike
+  const isOne = line.alike.every((each) => each.reason === plan.reason)
+  const reason = `${isOne ? '' : 'for example '}${prose(because(plan.reason, plan))}`
+  const why = [reason, ...waits(line.alike)].join('; ')
+  return `| ${code(symbolOf(plan))} | ${code(titleOf(line.alike))} | ${code(placeOf(plan.at))} | ${why} |`
 }
 
-function details(plan: ResourcePlan): string {
-  const count = `${plan.steps.length} ${plan.steps.length === 1 ? 'step' : 'steps'}`
-  const summary = `<details><summary><code>${html(`${symbolOf(plan)} ${plan.key}`)}</code>: ${count}</summary>`
-  return [summary, ...plan.steps.map((step) => stepText(step, plan)), '</details>'].join('\n\n')
+function waits(alike: Alike): readonly string[] {
+  const found = waitsOf(alike)
+  const others = found === undefined || found.others === 0 ? '' : ` and ${found.others} others`
+  const { opensAt } = alike[0]
+  return [
+    ...(found === undefined ? [] : [`${alike.length === 1 ? 'waits' : 'wait'} for ${code(found.key)}${others}`]),
+    ...(opensAt === undefined ? [] : [`waits for its window, which opens ${prose(opensAt)}`]),
+  ]
+}
+
+function details(alike: Alike): string {
+  const [plan] = alike
+  const each = alike.length === 1 ? '' : ' each'
+  const count = `${plan.steps.length} ${plan.steps.length === 1 ? 'step' : 'steps'}${each}`
+  const summary = `<details><summary><code>${html(`${symbolOf(plan)} ${titleOf(alike)}`)}</code>: ${count}</summary>`
+  return [summary, ...members(alike), ...plan.steps.map((step) => stepText(step, plan)), '</details>'].join('\n\n')
+}
+
+/** All that are meant by a line, what they lose together, and whose steps stand for those of all. */
+function members(alike: Alike): readonly string[] {
+  if (alike.length === 1) return []
+  const rows = rowsLost(alike)
+  const loss = rows === 0 ? '' : ` They lose ${rowsText(rows)} together.`
+  return [`${prose(namesOf(alike))}.${loss} For example ${prose(alike[0].name)}:`]
 }
 
 function stepText(step: Step, plan: ResourcePlan): string {
-  const line = `- ${code(step.op)} ${prose(describeStep(step))}, ${prose(because(step.reason, plan))}`
+  const line = `- ${code(step.op)} ${prose(describeStep(step))}, ${prose(because(step.reason, plan, step.at))}`
   if (step.sql === undefined) return line
   const sql = plain(step.sql).trim()
   const fence = '`'.repeat(Math.max(3, longestRun(sql) + 1))
   return `${line}\n\n${fence}sql\n${sql}\n${fence}`
+}
+
+function refetches({ resources }: Plan): string {
+  const lines = describeRefetches(resources.flatMap(({ refetches: all = [] }) => all))
+  const items = lines.map((line) => `- ${prose(line)}`)
+  return items.length === 0 ? '' : ['**Fetched from the start**', '', ...items].join('\n')
+}
+
+function apply(plan: Plan): string {
+  const command = applyCommand(plan)
+  return command === undefined ? '' : `Apply this plan with: ${code(command)}`
 }
 
 function held({ held: all }: Plan): string {

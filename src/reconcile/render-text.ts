@@ -1,15 +1,17 @@
 import type { Op, Step } from './controller.ts'
 import {
+  applyCommand,
   because,
-  describeMore,
+  describeRefetches,
   describeStep,
-  foldedLines,
   pendingApprovals,
   placeOf,
   plain,
+  rowsText,
   summaryOf,
   symbolOf,
 } from './describe-plan.ts'
+import { type Alike, describeMore, foldedLines, namesOf, rowsLost, titleOf, waitsOf } from './fold-plan.ts'
 import type { Plan, ResourcePlan } from './plan.ts'
 
 /** `text` in a style of a terminal. */
@@ -25,11 +27,12 @@ export function renderText(plan: Plan, { paint = unpainted }: { readonly paint?:
   const blocks = [
     problemLines(plan, paint),
     foldedLines(plan.resources).flatMap((line) =>
-      'plan' in line ? resourceLines(line.plan, paint) : [paint('dim', `  ${describeMore(line)}`)],
+      'alike' in line ? resourceLines(line.alike, paint) : [paint('dim', `  ${describeMore(line)}`)],
     ),
     plan.held.map(({ key, at, reason }) => `${paint('yellow', '!')} ${key} ${place(at, paint)} kept: ${plain(reason)}`),
     approvalLines(plan, paint),
     [`Plan: ${summaryOf(plan)}.`],
+    applyLines(plan),
   ]
   return `${blocks.flatMap((lines) => (lines.length === 0 ? [] : [lines.join('\n')])).join('\n\n')}\n`
 }
@@ -41,12 +44,39 @@ function problemLines(plan: Plan, paint: PaintText): readonly string[] {
   ])
 }
 
-function resourceLines(plan: ResourcePlan, paint: PaintText): readonly string[] {
+function resourceLines(alike: Alike, paint: PaintText): readonly string[] {
+  const [plan] = alike
   const symbol = symbolOf(plan)
-  const head = `${paint(styles[symbol], symbol)} ${paint('bold', plan.key)} ${place(plan.at, paint)}`
-  const waits = plan.waitsFor === undefined ? [] : [`    waits for ${plan.waitsFor}`]
+  const head = `${paint(styles[symbol], symbol)} ${paint('bold', titleOf(alike))} ${place(plan.at, paint)}`
   const why = plan.steps.length === 0 ? [`    ${paint('dim', plain(because(plan.reason, plan)))}`] : []
-  return [head, ...why, ...plan.steps.flatMap((_, index) => stepLines(plan, index, paint)), ...waits]
+  const steps = plan.steps.flatMap((_, index) => stepLines(plan, index, paint))
+  return [head, ...membersLines(alike), ...why, ...steps, ...refetchLines(alike), ...waitLines(alike)]
+}
+
+/** All that are meant by a line, what they lose together, and whose steps stand for those of all. */
+function membersLines(alike: Alike): readonly string[] {
+  if (alike.length === 1) return []
+  const rows = rowsLost(alike)
+  const loss = rows === 0 ? [] : [`    lose ${rowsText(rows)} together`]
+  return [`    ${namesOf(alike)}`, ...loss, `    for example ${alike[0].name}:`]
+}
+
+/** Of many sources that have no rows yet, none is named. */
+function refetchLines(alike: Alike): readonly string[] {
+  const all = alike.flatMap(({ refetches = [] }) => refetches)
+  const named = alike.length === 1 ? all : all.filter(({ rows }) => rows !== undefined)
+  const lines = describeRefetches(named)
+  return [...lines, ...(named.length < all.length ? ['fetch from the start'] : [])].map((line) => `    ${plain(line)}`)
+}
+
+function waitLines(alike: Alike): readonly string[] {
+  const waits = waitsOf(alike)
+  const others = waits === undefined || waits.others === 0 ? '' : ` and ${waits.others} others`
+  const { opensAt } = alike[0]
+  return [
+    ...(waits === undefined ? [] : [`    ${alike.length === 1 ? 'waits' : 'wait'} for ${waits.key}${others}`]),
+    ...(opensAt === undefined ? [] : [`    waits for its window, which opens ${opensAt}`]),
+  ]
 }
 
 /** A reason that several steps in a row share is told with the first of them. */
@@ -54,7 +84,7 @@ function stepLines(plan: ResourcePlan, index: number, paint: PaintText): readonl
   const step = plan.steps[index]
   if (step === undefined) return []
   const told = plan.steps[index - 1]?.reason === step.reason
-  const why = told ? [] : [`      ${paint('dim', plain(because(step.reason, plan)))}`]
+  const why = told ? [] : [`      ${paint('dim', plain(because(step.reason, plan, step.at)))}`]
   return [`    ${paint(styleOf(step), step.op)} ${plain(describeStep(step))}`, ...why, ...sqlLines(step, paint)]
 }
 
@@ -69,6 +99,12 @@ function approvalLines(plan: Plan, paint: PaintText): readonly string[] {
     `${paint('red', '!')} blocked: ${plain(message)} ${paint('dim', `[${code}]`)}`,
     `    hermes approve ${approval}`,
   ])
+}
+
+/** Last, so that a script finds it there. */
+function applyLines(plan: Plan): readonly string[] {
+  const command = applyCommand(plan)
+  return command === undefined ? [] : [`Apply this plan with: ${command}`]
 }
 
 function styleOf(step: Step): (typeof styles)[Op] {

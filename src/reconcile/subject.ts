@@ -16,6 +16,8 @@ export interface Wanted {
   readonly desired?: Manifest
   /** What must be ready before it. */
   readonly references: readonly Key[]
+  /** The higher goes first; 0 when absent. */
+  readonly priority?: number
   /** Why it stays in force though no manifest declares it now. */
   readonly held?: string
   readonly takesFrom?: Key

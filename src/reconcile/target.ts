@@ -124,6 +124,7 @@ class Draft {
     if (controller === undefined || this.wanted.has(key)) return
     const held = this.#heldManifests.get(key)?.reason
     const takesFrom = this.#takesFrom.get(key)
+    const priority = controller.priority?.(manifest.spec) ?? 0
     const before = this.#input.before?.wanted.get(key)
     const isSame = before?.desired === manifest && before.held === held && before.takesFrom === takesFrom
     const wanted: Wanted = isSame
@@ -132,6 +133,7 @@ class Draft {
           ...bare(manifest),
           desired: manifest,
           references: controller.references(manifest.name, manifest.spec),
+          ...(priority === 0 ? {} : { priority }),
           ...(held === undefined ? {} : { held }),
           ...(takesFrom === undefined ? {} : { takesFrom }),
         }

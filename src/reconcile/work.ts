@@ -3,6 +3,7 @@ import type { HermesError } from '../errors.ts'
 import type { Backoff } from './backoff.ts'
 import type { Board, Resource } from './board.ts'
 import type { Outcome } from './controller.ts'
+import type { EngineEvent } from './engine-event.ts'
 import type { Wait } from './gate.ts'
 import type { Log } from './log.ts'
 import type { Mirror } from './mirror.ts'
@@ -24,6 +25,8 @@ export interface Workshop {
   readonly abort: AbortSignal
   /** Called when keys changed, came due or ended their lap. */
   readonly onProgress: () => void
+  /** Told what happens; never throws. */
+  readonly onEvent: (event: EngineEvent) => void
 }
 
 /** One resource in one lap. */
@@ -34,6 +37,11 @@ export interface Work extends Item {
   readonly wait: Wait | undefined
   /** Its lap has not ended. */
   open: boolean
+}
+
+/** What is due goes in this order, the highest first. */
+export function priorityOf(work: Work): number {
+  return work.resource.wanted.priority ?? 0
 }
 
 /** Ends laps with what they came to. One whose resource changed meanwhile reports nothing; its next lap is due. */

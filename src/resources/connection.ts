@@ -1,4 +1,6 @@
+import { connectionSchemas } from '../connectors/index.ts'
 import type { Key, Manifest } from '../manifest/manifest.ts'
+import { referencesIn } from '../manifest/templates.ts'
 import type { Controller } from '../reconcile/controller.ts'
 import type { JsonSchema } from '../stream/connector.ts'
 import { Registrations, registrationStep } from './registration.ts'
@@ -8,6 +10,12 @@ export type ConnectionSpec = Readonly<Record<string, unknown>>
 
 export function connectionSchema(types: Readonly<Record<string, JsonSchema>>): JsonSchema {
   return { type: 'object', additionalProperties: false, 'x-one-of': Object.keys(types), properties: types }
+}
+
+/** Names of the secrets that a Connection uses. */
+export function secretsOfConnection(manifest: Manifest<ConnectionSpec>): readonly string[] {
+  const references = referencesIn(manifest.spec['http'], connectionSchemas.http, {})
+  return references.flatMap((each) => (each.startsWith('secrets.') ? [each.slice('secrets.'.length)] : []))
 }
 
 /** Connections: nothing in the database, but everything that fetches through one waits until its secrets are there. */

@@ -2,6 +2,7 @@ import { connectionSchemas, sources } from '../connectors/index.ts'
 import type { ErrorCode } from '../errors.ts'
 import { errorTable } from '../errors.ts'
 import { checkCron } from '../manifest/cron.ts'
+import { durationMs } from '../manifest/duration.ts'
 import type { KindDefinition } from '../manifest/kind.ts'
 import type { Manifest, Problem } from '../manifest/manifest.ts'
 import { scopeOf } from '../manifest/scope.ts'
@@ -39,7 +40,12 @@ const CURSOR_TYPES = new Set(['date', 'timestamptz', 'integer', 'bigint', 'doubl
 /** What a schema cannot say of a SourceDefinition. */
 function checkSource(manifest: Manifest<SourceSpec>): Problem[] {
   const view = viewOf(manifest)
-  return [...scheduleProblems(manifest), ...tableProblems(manifest, view), ...cursorProblems(manifest, view)]
+  return [
+    ...scheduleProblems(manifest),
+    ...windowProblems(manifest),
+    ...tableProblems(manifest, view),
+    ...cursorProblems(manifest, view),
+  ]
 }
 
 function scheduleProblems(manifest: Manifest<SourceSpec>): Problem[] {
@@ -51,6 +57,22 @@ function scheduleProblems(manifest: Manifest<SourceSpec>): Problem[] {
   }
   const wrong = checkCron(cron, timezone)
   return wrong === undefined ? [] : [problem(manifest, 'invalid_cron', 'spec.schedule.cron', wrong)]
+}
+
+function windowProblems(manifest: Manifest<SourceSpec>): Problem[] {
+  const { allow = [], deny = [] } = manifest.spec.syncWindow ?? {}
+  return Object.entries({ allow, deny }).flatMap(([clause, windows]) =>
+    windows.flatMap(({ cron, timezone, duration }, index) => {
+      const path = `spec.syncWindow.${clause}[${index}]`
+      const wrong = checkCron(cron, timezone)
+      return [
+        ...(wrong === undefined ? [] : [problem(manifest, 'invalid_cron', `${path}.cron`, wrong)]),
+        ...(durationMs(duration) > 0
+          ? []
+          : [problem(manifest, 'invalid_value', `${path}.duration`, 'it must be longer than 0')]),
+      ]
+    }),
+  )
 }
 
 function tableProblems(manifest: Manifest<SourceSpec>, view: SourceView): Problem[] {

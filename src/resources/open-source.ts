@@ -63,14 +63,16 @@ export async function openSource(
 
 const secretNames = new WeakMap<object, readonly string[]>()
 
-/** Throws `secret_missing` for the first secret of a source's connector that has no value. */
+/** Names of the secrets that a source's connector uses, beside those of its Connection. */
+export function secretsOf(manifest: Manifest<SourceSpec>): readonly string[] {
+  const known = secretNames.get(manifest.spec) ?? secretsIn(manifest)
+  secretNames.set(manifest.spec, known)
+  return known
+}
+
+/** Throws why the first secret of a source's connector that has no value has none: `secret_missing` above all. */
 export function checkSecrets(manifest: Manifest<SourceSpec>, secrets: Secrets): void {
-  let known = secretNames.get(manifest.spec)
-  if (known === undefined) {
-    known = secretsIn(manifest)
-    secretNames.set(manifest.spec, known)
-  }
-  for (const name of known) secrets.get(name)
+  for (const name of secretsOf(manifest)) secrets.get(name)
 }
 
 function secretsIn(manifest: Manifest<SourceSpec>): readonly string[] {

@@ -27,7 +27,7 @@ export class Registrations {
 /** What each step says; asked only when there is a step. */
 export interface RegistrationSummary<Spec> {
   create(desired: Manifest<Spec>): string
-  change(desired: Manifest<Spec>): string
+  change(desired: Manifest<Spec>, before: Spec): string
   readonly remove: string
 }
 
@@ -44,7 +44,11 @@ export function registrationStep<Spec>(
   if (hash === desired.hash) return undefined
   const before = subject.settled
   if (before === undefined) return step('+', summary.create(desired), 'the manifest was added')
-  return step('~', summary.change(desired), changeReason(before.spec, desired.spec) ?? 'the manifest changed')
+  return step(
+    '~',
+    summary.change(desired, before.spec),
+    changeReason(before.spec, desired.spec) ?? 'the manifest changed',
+  )
 }
 
 function step(op: Op, summary: string, reason: string): Step {

@@ -39,6 +39,8 @@ export function sourceController(options: SourceControllerOptions): Controller<S
   return {
     kind: 'SourceDefinition',
     references: referencesOf,
+    window: ({ syncWindow }) => syncWindow,
+    priority: ({ priority = 0 }) => priority,
     observe: async (subjects, signal) => {
       const strays = await findStrays(tables, subjects, signal)
       const actual = (subject: Subject<SourceSpec>): ActualSource => {
@@ -143,7 +145,7 @@ function plan(tables: DataTables, subject: Subject<SourceSpec>, actual: ActualSo
 
 const registered: RegistrationSummary<SourceSpec> = {
   create: (desired) => summary(viewOf(desired)),
-  change: (desired) => summary(viewOf(desired)),
+  change: (desired, before) => summary(viewOf(desired), sourceView(desired.name, before)),
   remove: 'stop fetching',
 }
 
@@ -202,12 +204,18 @@ function declaresKey({ key, columns }: SourceView): boolean {
   return key.every((name) => columns.some((column) => column.name === name))
 }
 
+/** Then the table is there, or is waited for already. */
+function hasSameKey(one: SourceView, other: SourceView): boolean {
+  return one.table === other.table && one.key.join('\0') === other.key.join('\0')
+}
+
 function strip({ column: _column, ...step }: TableStep): Omit<TableStep, 'column'> {
   return step
 }
 
-function summary(view: SourceView): string {
-  const created = declaresKey(view) ? '' : ', which the first fetch creates: its key has no declared types'
+function summary(view: SourceView, before?: SourceView): string {
+  const isMade = declaresKey(view) || (before !== undefined && hasSameKey(view, before))
+  const created = isMade ? '' : ', which the first fetch creates: its key has no declared types'
   const target = `into ${view.table} (${view.write}${view.key.length > 0 ? ` on ${view.key.join(', ')}` : ''})${created}`
   if (view.suspended) return `keep ${view.table}, fetch nothing: suspended`
   const { everyMs, cron } = view.schedule

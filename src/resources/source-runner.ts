@@ -1,10 +1,13 @@
 import type { Clock } from '../clock.ts'
 import { HermesError, toHermesError } from '../errors.ts'
+import type { Manifest } from '../manifest/manifest.ts'
+import { isDenied, opensAt } from '../manifest/sync-window.ts'
 import type { RunFacts, Store } from '../store/store.ts'
 import type { Log } from '../stream/connector.ts'
 import { dueAt, type NextCron } from '../stream/schedule.ts'
 import { type RunReport, Scheduler } from '../stream/scheduler.ts'
 import type { FetchReport, FetchSignals, FetchSubject } from './fetch.ts'
+import type { SourceSpec } from './source-spec.ts'
 import { viewOf } from './source-view.ts'
 
 export interface SourceRunnerOptions {
@@ -29,6 +32,8 @@ export class SourceRunner implements AsyncDisposable {
   readonly #subjects = new Map<string, FetchSubject>()
   readonly #watchers = new Map<string, Set<(progress: { rows: number; pages: number }) => void>>()
   readonly #reports = new Map<string, FetchReport>()
+  /** What those need that failed may be there since their last run began. */
+  readonly #mended = new Set<string>()
   readonly #scheduler: Scheduler
 
   constructor(options: SourceRunnerOptions) {
@@ -74,17 +79,32 @@ export class SourceRunner implements AsyncDisposable {
   async remove(name: string): Promise<void> {
     this.#subjects.delete(name)
     this.#reports.delete(name)
+    this.#mended.delete(name)
     await this.#scheduler.remove(name)
   }
 
-  /** Derives all due times again: the data may have changed behind our back. */
-  async evaluate(): Promise<void> {
-    await this.#place([...this.#subjects.values()])
+  /** Derives due times again, all or those of the sources of these tables: the data may have changed behind our back. */
+  async evaluate(tables?: ReadonlySet<string>): Promise<void> {
+    const all = [...this.#subjects.values()]
+    const chosen = tables === undefined ? all : all.filter(({ manifest }) => tables.has(viewOf(manifest).table))
+    if (chosen.length > 0) await this.#place(chosen)
   }
 
-  /** Fetches a source now and tells what became of it; `not_found` for one that is not in force. */
+  /** Has those of the sources that failed tried at once, and tried again what fails of the runs under way. */
+  async retry(names: Iterable<string>): Promise<void> {
+    const subjects = [...names].flatMap((name) => this.#subjects.get(name) ?? [])
+    for (const { manifest } of subjects) this.#mended.add(manifest.name)
+    if (subjects.length > 0) await this.#place(subjects)
+  }
+
+  /**
+   * Fetches a source now and tells what became of it; `not_found` for one that is not in force, `sync_window_denied` for
+   * one that must not be fetched now.
+   */
   async runNow(name: string, onProgress?: (progress: { rows: number; pages: number }) => void): Promise<FetchReport> {
-    if (!this.#subjects.has(name)) throw new HermesError('not_found', `source ${name} is not running here`)
+    const subject = this.#subjects.get(name)
+    if (subject === undefined) throw new HermesError('not_found', `source ${name} is not running here`)
+    refuseDenied(subject.manifest, this.#options.clock.now())
     const watchers = this.#watchers.get(name) ?? new Set()
     this.#watchers.set(name, watchers)
     if (onProgress !== undefined) watchers.add(onProgress)
@@ -103,7 +123,7 @@ export class SourceRunner implements AsyncDisposable {
     await this.#scheduler[Symbol.asyncDispose]()
   }
 
-  /** A source that failed as it was before its manifest changed is tried at once. */
+  /** A source that failed before its manifest, or something else that it needs, changed is tried at once. */
   async #place(subjects: readonly FetchSubject[]): Promise<void> {
     const places = subjects.map(({ manifest }) => ({ source: manifest.name, table: viewOf(manifest).table }))
     const facts = await this.#options.store.runs.facts(places)
@@ -118,25 +138,42 @@ export class SourceRunner implements AsyncDisposable {
         history,
         this.#options.nextCron,
       )
-      const mended = history.attempt > 0 && history.spec !== undefined && history.spec !== hash
-      this.#scheduler.set({ name, lane, laneLimit: this.#options.laneLimit(view.connection) }, mended ? 0 : due)
+      const isChanged = history.spec !== undefined && history.spec !== hash
+      const mended = history.attempt > 0 && (isChanged || this.#mended.has(name))
+      const { priority = 0 } = subject.manifest.spec
+      const laneLimit = this.#options.laneLimit(view.connection)
+      this.#scheduler.set({ name, lane, laneLimit, priority }, this.#withinWindow(subject, mended ? 0 : due))
     }
+  }
+
+  /** When a source that is due then may be fetched by itself. */
+  #withinWindow({ manifest }: FetchSubject, due: number | undefined): number | undefined {
+    if (due === undefined) return undefined
+    const from = Math.max(due, this.#options.clock.now())
+    const opens = opensAt(manifest.spec.syncWindow, from)
+    return opens === from ? due : opens
   }
 
   /** One run; never throws: a scheduler that loses a worker to an error would stop in the end. */
   async #run(name: string, stop: AbortSignal): Promise<RunReport> {
     const subject = this.#subjects.get(name)
     if (subject === undefined) return { nextDueAt: undefined }
+    // It may have been due for so long that its window closed meanwhile.
+    const now = this.#options.clock.now()
+    const opens = this.#watchers.has(name) ? now : opensAt(subject.manifest.spec.syncWindow, now)
+    if (opens > now) return { nextDueAt: opens }
     const onProgress = (progress: { rows: number; pages: number }) => {
       for (const watcher of this.#watchers.get(name) ?? []) watcher(progress)
     }
+    this.#mended.delete(name)
     try {
       const report = await this.#options.fetch(subject, { stop, onProgress })
       this.#reports.set(name, report)
       this.#options.onRun(name, report)
       const retryAfterMs = report.error?.retryAfterMs
+      const again = report.outcome === 'failed' && this.#mended.has(name)
       return {
-        nextDueAt: report.nextDueAt,
+        nextDueAt: this.#withinWindow(subject, again ? 0 : report.nextDueAt),
         ...(retryAfterMs === undefined ? {} : { laneHeldUntil: this.#options.clock.now() + retryAfterMs }),
       }
     } catch (thrown) {
@@ -147,3 +184,13 @@ export class SourceRunner implements AsyncDisposable {
 }
 
 const UNEXPECTED_PAUSE_MS = 30_000
+
+/** Throws `sync_window_denied` while a deny window of the source covers the moment. */
+export function refuseDenied(source: Manifest<SourceSpec>, now: number): void {
+  const { name, spec } = source
+  if (!isDenied(spec.syncWindow, now)) return
+  const opens = new Date(opensAt({ deny: spec.syncWindow?.deny ?? [] }, now)).toISOString()
+  throw new HermesError('sync_window_denied', `${name} must not be fetched before ${opens}`, {
+    at: source.locate('spec.syncWindow.deny'),
+  })
+}

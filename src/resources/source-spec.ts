@@ -1,3 +1,5 @@
+import { forEachSchema } from '../manifest/for-each.ts'
+import type { SyncWindow } from '../manifest/sync-window.ts'
 import type { JsonSchema } from '../stream/connector.ts'
 
 /** `spec` of a SourceDefinition, defaults filled in. Beside these fields it has exactly one source connector's key. */
@@ -8,6 +10,8 @@ export interface SourceSpec {
   readonly table?: TableClause
   readonly deletionPolicy: 'delete' | 'orphan'
   readonly suspend: boolean
+  readonly syncWindow?: SyncWindow
+  readonly priority?: number
   readonly [connector: string]: unknown
 }
 
@@ -114,6 +118,32 @@ const table = {
   },
 }
 
+const windows = {
+  type: 'array',
+  minItems: 1,
+  items: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['cron', 'duration'],
+    properties: {
+      cron: { type: 'string', description: 'When it begins: five or six fields, "0 22 * * *".' },
+      duration: { type: 'string', format: 'duration', description: 'How long it lasts, 6h.' },
+      timezone: { type: 'string', description: 'IANA time zone of the cron fields; UTC when left out.' },
+    },
+  },
+}
+
+const syncWindow = {
+  type: 'object',
+  description: 'When changes are carried out and scheduled fetches start. Left out: at any time.',
+  additionalProperties: false,
+  minProperties: 1,
+  properties: {
+    allow: { ...windows, description: 'Only within one of these; left out: whenever no deny says otherwise.' },
+    deny: { ...windows, description: 'Never within one of these, `hermes run` included; wins over allow.' },
+  },
+}
+
 const params = {
   type: 'object',
   description: 'Values for ${params.NAME} in this manifest.',
@@ -133,6 +163,7 @@ export function sourceSchema(sources: Readonly<Record<string, { summary: string;
     properties: {
       connection: { type: 'string', minLength: 1, description: 'Name of a Connection: base URL, auth, limits.' },
       schedule,
+      forEach: forEachSchema,
       params,
       ...connectors,
       table,
@@ -142,6 +173,13 @@ export function sourceSchema(sources: Readonly<Record<string, { summary: string;
         description: 'What removing the manifest does to the rows: delete them, or leave them.',
       },
       suspend: { type: 'boolean', default: false, description: 'Stops fetching; deletes nothing.' },
+      syncWindow,
+      priority: {
+        type: 'integer',
+        minimum: -1000,
+        maximum: 1000,
+        description: 'Among what is due the higher goes first; 0 when left out.',
+      },
     },
   }
 }

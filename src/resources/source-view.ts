@@ -26,7 +26,16 @@ export interface SourceView {
 }
 
 const RESERVED = new Set(['source_name', 'created_at'])
-const CLAUSES = new Set(['connection', 'schedule', 'params', 'table', 'deletionPolicy', 'suspend'])
+const CLAUSES = new Set([
+  'connection',
+  'schedule',
+  'params',
+  'table',
+  'deletionPolicy',
+  'suspend',
+  'syncWindow',
+  'priority',
+])
 
 const views = new WeakMap<object, SourceView>()
 

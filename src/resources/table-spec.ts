@@ -1,6 +1,7 @@
 import type { Location } from '../errors.ts'
 import { canonicalHash } from '../manifest/hash.ts'
 import type { Manifest } from '../manifest/manifest.ts'
+import { joinWindows, type SyncWindow } from '../manifest/sync-window.ts'
 import { type Column, formatColumnType, parseColumnType } from '../store/column-type.ts'
 import type { SourceSpec } from './source-spec.ts'
 import { type SourceView, viewOf } from './source-view.ts'
@@ -16,6 +17,10 @@ export interface TableSpec {
   readonly sources: Readonly<Record<string, 'delete' | 'orphan'>>
   /** Declared columns that stand in for a reserved field name. */
   readonly renamed: readonly string[]
+  /** When it may change: while one of its sources may, and none is denied to. */
+  readonly syncWindow?: SyncWindow
+  /** The highest of its sources; 0 when absent. */
+  readonly priority?: number
   /** Why the sources cannot share this table; nothing changes while they disagree. */
   readonly conflict?: string
 }
@@ -33,6 +38,8 @@ interface Draft {
   readonly cursors: Set<string>
   readonly renamed: Set<string>
   readonly sources: Record<string, 'delete' | 'orphan'>
+  readonly windows: (SyncWindow | undefined)[]
+  priority: number
   conflict: string | undefined
 }
 
@@ -81,6 +88,8 @@ function newDraft(owner: Manifest<SourceSpec>): Draft {
     cursors: new Set(),
     renamed: new Set(),
     sources: {},
+    windows: [],
+    priority: Number.NEGATIVE_INFINITY,
     conflict: undefined,
   }
 }
@@ -88,6 +97,8 @@ function newDraft(owner: Manifest<SourceSpec>): Draft {
 function contribute(draft: Draft, source: Manifest<SourceSpec>): void {
   const view = viewOf(source)
   draft.sources[source.name] = view.orphan ? 'orphan' : 'delete'
+  draft.windows.push(source.spec.syncWindow)
+  draft.priority = Math.max(draft.priority, source.spec.priority ?? 0)
   if (view.cursor !== undefined) draft.cursors.add(view.cursor)
   for (const field of view.renamed) draft.renamed.add(field)
   draft.conflict ??= keyConflict(draft, source, view)
@@ -117,13 +128,23 @@ function place(manifest: Manifest): string {
   return `${manifest.at.file}:${manifest.at.line}`
 }
 
+/** A column has its place where it is declared, all else with the first of the sources. */
+function locate(path: string, { columns, owner }: Draft): Location {
+  const field = path.replace(/^spec\.(?!table\b)/, 'spec.table.')
+  const column = /^spec\.table\.columns\.(.+)$/.exec(field)?.[1] ?? ''
+  return (columns.get(column)?.source ?? owner).locate(field)
+}
+
 function tableManifest(name: string, draft: Draft): Manifest<TableSpec> {
+  const syncWindow = joinWindows(draft.windows)
   const spec: TableSpec = {
     columns: Object.fromEntries([...draft.columns].map(([column, { type }]) => [column, type])),
     primaryKey: draft.key,
     indexes: [...draft.cursors].toSorted().map((column) => [column]),
     sources: draft.sources,
     renamed: [...draft.renamed].toSorted(),
+    ...(syncWindow === undefined ? {} : { syncWindow }),
+    ...(draft.priority === 0 ? {} : { priority: draft.priority }),
     ...(draft.conflict === undefined ? {} : { conflict: draft.conflict }),
   }
   return {
@@ -133,7 +154,7 @@ function tableManifest(name: string, draft: Draft): Manifest<TableSpec> {
     annotations: {},
     spec,
     at: draft.at,
-    locate: (path) => draft.owner.locate(path.replace(/^spec/, 'spec.table')),
+    locate: (path) => locate(path, draft),
     hash: canonicalHash({ kind: 'Table', name, spec }),
   }
 }

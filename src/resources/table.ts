@@ -22,6 +22,8 @@ export function tableController(store: Store): Controller<TableSpec, ActualData>
     kind: 'Table',
     derived: true,
     references: () => [] as Key[],
+    window: ({ syncWindow }) => syncWindow,
+    priority: ({ priority = 0 }) => priority,
     observe: (subjects, signal) => observe(tables, subjects, signal),
     plan: (subject, actual) => plan(tables, subject, actual),
     apply: (subject, step, signal) =>

@@ -22,7 +22,10 @@ export const answers = {
   Error: record({
     error: record({ code: text, message: text, fix: text, at: reference('Location') }, ['at']),
   }),
-  Problem: record({ code: text, message: text, at: reference('Location'), path: text, fix: text }, ['path']),
+  Problem: record({ code: text, message: text, at: reference('Location'), path: text, fix: text, manifest: text }, [
+    'path',
+    'manifest',
+  ]),
   Condition: record({ type: text, status: { enum: ['True', 'False', 'Unknown'] }, reason: text, message: text }),
   ResourceStatus: record(
     {
@@ -35,6 +38,7 @@ export const answers = {
       at: reference('Location'),
       conditions: list(reference('Condition')),
       approval: text,
+      connection: text,
       table: text,
       rows: count,
       lastRunAt: instant,
@@ -43,7 +47,7 @@ export const answers = {
       lastError: record({ code: text, message: text }),
       cursor: text,
     },
-    ['approval', 'table', 'rows', 'lastRunAt', 'nextRunAt', 'attempts', 'lastError', 'cursor'],
+    ['approval', 'connection', 'table', 'rows', 'lastRunAt', 'nextRunAt', 'attempts', 'lastError', 'cursor'],
   ),
   StatusReport: record({
     time: instant,
@@ -60,9 +64,11 @@ export const answers = {
       destroys: record({ what: text, rows: count }, ['rows']),
       code: text,
       reason: text,
+      at: reference('Location'),
     },
-    ['sql', 'destroys', 'code'],
+    ['sql', 'destroys', 'code', 'at'],
   ),
+  Refetch: record({ source: text, rows: count }, ['rows']),
   ResourcePlan: record(
     {
       key: text,
@@ -75,15 +81,27 @@ export const answers = {
       steps: list(reference('Step')),
       blocked: record({ approval: text, code: { enum: ['approval_needed', 'prune_guard'] }, message: text }),
       waitsFor: text,
+      opensAt: instant,
+      refetches: list(reference('Refetch')),
     },
-    ['revision', 'blocked', 'waitsFor'],
+    ['revision', 'blocked', 'waitsFor', 'refetches'],
   ),
   Plan: record({
     revision: text,
+    hash: text,
     resources: list(reference('ResourcePlan')),
     held: list(record({ key: text, at: reference('Location'), reason: text })),
     problems: list(reference('Problem')),
     summary: record({ create: count, change: count, remove: count, blocked: count, unchanged: count }),
+  }),
+  State: record({
+    format: text,
+    version: count,
+    hermes: text,
+    time: instant,
+    dialect: text,
+    entries: list({}),
+    tables: list({}),
   }),
   ManifestView: record({ kind: text, name: text, file: text, line: count, text }),
   ManifestViews: list(reference('ManifestView')),
@@ -91,6 +109,38 @@ export const answers = {
   WriteResults: list(reference('WriteResult')),
   Keys: list(text),
   Rows: list({ type: 'object' }),
+  Event: record(
+    {
+      type: { enum: ['normal', 'warning'] },
+      key: text,
+      reason: text,
+      message: text,
+      count,
+      firstAt: instant,
+      lastAt: instant,
+    },
+    ['key'],
+  ),
+  Events: list(reference('Event')),
+  Commit: record({ id: text, author: text, date: instant, subject: text }),
+  Trace: record({
+    table: text,
+    sources: list(
+      record(
+        {
+          name: text,
+          state: text,
+          connection: text,
+          rows: count,
+          lastRunAt: instant,
+          at: reference('Location'),
+          revision: text,
+          commit: reference('Commit'),
+        },
+        ['connection', 'rows', 'lastRunAt', 'commit'],
+      ),
+    ),
+  }),
   Nothing: { type: 'object' },
   RunEvent: {
     oneOf: [

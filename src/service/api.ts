@@ -1,7 +1,10 @@
 import type { Problem } from '../manifest/manifest.ts'
-import type { StatusReport } from '../observe/status.ts'
+import type { ManifestTree } from '../manifest/manifest-tree.ts'
+import type { EventEntry } from '../observe/events.ts'
+import type { ResourceStatus, StatusReport } from '../observe/status.ts'
 import type { Plan } from '../reconcile/plan.ts'
 
+export type { EventEntry } from '../observe/events.ts'
 export type { ResourceStatus, StatusReport } from '../observe/status.ts'
 
 /** What a write to the manifests came to. */
@@ -35,11 +38,22 @@ export interface ManifestView {
   readonly text: string
 }
 
+/** What `hermes export-state` writes and `hermes plan --state` reads; its other fields are the database's business. */
+export interface StateDocument {
+  readonly format: string
+  readonly version: number
+  readonly hermes: string
+  /** When it was written, ISO 8601. */
+  readonly time: string
+}
+
 /** Everything a client may ask of a running Hermes; served over HTTP and used in process alike. Errors are HermesErrors. */
 export interface Api {
   status(): Promise<StatusReport>
-  /** The plan for what the manifests say now; nothing is changed. */
-  plan(): Promise<Plan>
+  /** The plan for what the manifests say now, or for what those of `tree` would; nothing is changed. */
+  plan(tree?: ManifestTree): Promise<Plan>
+  /** What a plan needs to know of this place, to be planned against elsewhere; no row and no secret. */
+  state(): Promise<StateDocument>
   manifests(): Promise<readonly ManifestView[]>
   /** Writes the documents of `text` (YAML or JSON) into the manifests directory after validating them. */
   add(text: string): Promise<readonly WriteResult[]>
@@ -49,10 +63,38 @@ export interface Api {
   approve(hash: string): Promise<readonly string[]>
   /** The first rows of a source's table; `not_found` without the source. */
   rows(source: string, limit: number): Promise<readonly Record<string, unknown>[]>
-  /** Reads the origin again and runs a lap over `keys` (all when absent); resolves when it is done. */
-  reconcile(keys?: readonly string[]): Promise<void>
+  /**
+   * Reads the origin again and runs a lap over `keys` (all when absent); resolves when it is done. With the hash of a
+   * plan nothing is done unless that is the plan: `plan_stale`.
+   */
+  reconcile(keys?: readonly string[], plan?: string): Promise<void>
   /** Fetches a source now, whatever its schedule says. */
   run(source: string, signal: AbortSignal, onProgress?: (progress: RunProgress) => void): Promise<RunResult>
+  /** What happened lately, to one resource (`Kind/name`) or at all, the latest last; a service alone keeps it. */
+  events(key?: string): Promise<readonly EventEntry[]>
+  /** Where a table comes from; `not_found` for one that no source fills. */
+  trace(table: string): Promise<Trace>
+}
+
+/** A table, the sources that fill it, and the commits that brought these to what they are. */
+export interface Trace {
+  readonly table: string
+  readonly sources: readonly TracedSource[]
+}
+
+/** One source as its status tells, with the commit of its revision where that is one and can be asked for. */
+export interface TracedSource
+  extends Pick<ResourceStatus, 'name' | 'state' | 'connection' | 'rows' | 'lastRunAt' | 'at' | 'revision'> {
+  readonly commit?: CommitView
+}
+
+export interface CommitView {
+  readonly id: string
+  readonly author: string
+  /** When it was written, ISO 8601 with the author's offset. */
+  readonly date: string
+  /** The first line of its message. */
+  readonly subject: string
 }
 
 /** Something that went wrong with one resource. */
@@ -75,6 +117,8 @@ export interface ApplyReport {
   readonly unchanged: number
   /** What waits for `hermes approve`. */
   readonly blocked: readonly { readonly key: string; readonly approval: string; readonly message: string }[]
+  /** What waits for another resource, or for its window to open: ISO 8601. */
+  readonly waiting: readonly { readonly key: string; readonly on?: string; readonly opensAt?: string }[]
   readonly failed: readonly Failure[]
   /** The fetches that were due; empty without `run`. */
   readonly runs: readonly RunResult[]
@@ -124,9 +168,9 @@ export interface Hermes extends AsyncDisposable {
     signals: { readonly stop: AbortSignal; readonly abort: AbortSignal },
     onReady: (listening: { readonly http?: { readonly host: string; readonly port: number } }) => void,
   ): Promise<void>
-  /** Reconciles once, and with `run` fetches what is due. */
+  /** Reconciles once, and with `run` fetches what is due. With `plan`, only if that is the hash of the plan: `plan_stale`. */
   apply(
-    options: { readonly run: boolean },
+    options: { readonly run: boolean; readonly plan?: string },
     signal: AbortSignal,
     onProgress?: (progress: ApplyProgress) => void,
   ): Promise<ApplyReport>
@@ -135,6 +179,8 @@ export interface Hermes extends AsyncDisposable {
    * or to the one that the file is in. Touches no database.
    */
   validate(path?: string): Promise<ValidateReport>
+  /** The manifest files below a directory, to be planned elsewhere, and all problems in them. Touches no database. */
+  readTree(directory: string): Promise<{ readonly tree: ManifestTree; readonly problems: readonly Problem[] }>
   /** Fetches one page of a source in `file` and writes nothing. */
   preview(
     file: string,
@@ -149,4 +195,6 @@ export interface Hermes extends AsyncDisposable {
 export interface HermesOptions {
   /** The command only looks: without a database none is created, and an absent one counts as empty. */
   readonly readOnly?: boolean
+  /** What stands in for the database: one that nothing was ever made in, or the text of a state that was exported. */
+  readonly world?: 'empty' | { readonly state: string }
 }

@@ -6,8 +6,10 @@ import { createInterface } from 'node:readline'
 import { text as readText } from 'node:stream/consumers'
 import { HermesError, toHermesError } from '../errors.ts'
 import { parseLossless } from '../lossless-json.ts'
+import type { ManifestTree } from '../manifest/manifest-tree.ts'
 import type { Api, ManifestView, RunProgress, RunResult, WriteResult } from './api.ts'
 import { errorFromAnswer } from './error-answer.ts'
+import { TREE_LIMIT } from './routes.ts'
 
 /** Where a service is asked: its socket, or its address over TCP with the token, where it has one. */
 export type ServiceAddress =
@@ -23,6 +25,8 @@ export interface Client extends Api {
 /** Answers that are not the end of long work come within this time, or the service hangs. */
 const TIMEOUT_MS = 30_000
 const ALIVE_TIMEOUT_MS = 2_000
+/** Ten thousand manifests have to be read before they can be planned. */
+const PLAN_TIMEOUT_MS = 120_000
 
 /** Every method throws `service_absent` when nothing listens. Uses Node's own HTTP client: it costs no start-up time. */
 export function openClient(address: ServiceAddress): Client {
@@ -33,7 +37,11 @@ export function openClient(address: ServiceAddress): Client {
   return {
     alive: () => alive(address),
     status: () => ask('GET', '/status'),
-    plan: () => ask('GET', '/plan'),
+    plan: async (tree) => {
+      if (tree === undefined) return ask('GET', '/plan')
+      return ask('POST', '/plan', treeBody(tree), PLAN_TIMEOUT_MS)
+    },
+    state: () => ask('GET', '/state', undefined, 0),
     manifests: () => ask<readonly ManifestView[]>('GET', '/manifests'),
     rows: (source, limit) => ask('GET', `/sources/${encodeURIComponent(source)}/rows?limit=${limit}`),
     add: (text) => ask<readonly WriteResult[]>('POST', '/manifests', yaml(text)),
@@ -41,10 +49,13 @@ export function openClient(address: ServiceAddress): Client {
     delete: (key) => ask('DELETE', manifestPath(key)),
     suspend: (key, suspended) => ask('POST', `${manifestPath(key)}/${suspended ? 'suspend' : 'resume'}`),
     approve: (hash) => ask<readonly string[]>('POST', '/approve', json({ hash })),
-    reconcile: async (keys) => {
-      await ask('POST', '/reconcile', json(keys === undefined ? {} : { keys }), 0)
+    reconcile: async (keys, plan) => {
+      const body = { ...(keys === undefined ? {} : { keys }), ...(plan === undefined ? {} : { plan }) }
+      await ask('POST', '/reconcile', json(body), 0)
     },
     run: (source, signal, onProgress) => run(address, source, signal, onProgress),
+    events: (key) => ask('GET', key === undefined ? '/events' : `/events?for=${encodeURIComponent(key)}`),
+    trace: (table) => ask('GET', `/tables/${encodeURIComponent(table)}/trace`),
   }
 }
 
@@ -59,6 +70,21 @@ function yaml(text: string): Body {
 
 function json(value: object): Body {
   return { type: 'application/json', text: JSON.stringify(value) }
+}
+
+function mebibytes(bytes: number): number {
+  return Math.ceil(bytes / 1024 / 1024)
+}
+
+function treeBody(tree: ManifestTree): Body {
+  const body = json(tree)
+  const size = Buffer.byteLength(body.text)
+  if (size <= TREE_LIMIT) return body
+  throw new HermesError(
+    'request_invalid',
+    `the manifests have ${mebibytes(size)} MiB; a service plans at most ${mebibytes(TREE_LIMIT)} MiB`,
+    { fix: 'Plan against a state: `hermes export-state FILE` there, `hermes plan DIR --state FILE` here.' },
+  )
 }
 
 interface Question {

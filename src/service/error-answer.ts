@@ -32,11 +32,15 @@ function isErrorAnswer(answer: unknown): answer is ErrorAnswer {
 const exactStatus: Partial<Record<ErrorCode, number>> = {
   unauthorized: 401,
   token_needed: 403,
+  read_only_token: 403,
   not_found: 404,
+  webhook_off: 404,
   already_exists: 409,
   approval_stale: 409,
+  plan_stale: 409,
   approval_needed: 409,
   prune_guard: 409,
+  sync_window_denied: 409,
   internal: 500,
 }
 

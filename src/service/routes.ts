@@ -1,3 +1,4 @@
+import type { ManifestTree } from '../manifest/manifest-tree.ts'
 import type { Api } from './api.ts'
 
 type Schema = Readonly<Record<string, unknown>>
@@ -9,7 +10,7 @@ export interface RouteRequest {
   readonly body: unknown
 }
 
-/** One operation of the API: what it takes and what it gives; what is no GET changes something. */
+/** One operation of the API: what it takes and what it gives; what is no GET changes something, unless it only `looks`. */
 export interface Route {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   /** Below `/api/v1`, parameters as `:name`. */
@@ -21,6 +22,10 @@ export interface Route {
   readonly body?: Schema
   /** What the body is sent as; JSON when absent. */
   readonly bodyType?: 'application/yaml'
+  /** The size of the largest body, in bytes; `BODY_LIMIT` when absent. */
+  readonly bodyLimit?: number
+  /** Set for what is asked by POST only because it has a body. */
+  readonly looks?: true
   /** Name of the answer's schema in `answers.ts`. */
   readonly answer: string
   /** Absent for the operation that streams, which the server handles itself. */
@@ -29,6 +34,9 @@ export interface Route {
 
 /** The size of the largest request body, in bytes. */
 export const BODY_LIMIT = 4 * 1024 * 1024
+
+/** As much as ten thousand manifests of three kilobytes each. */
+export const TREE_LIMIT = 32 * 1024 * 1024
 
 const kind = { type: 'string', pattern: '^[A-Z][A-Za-z]{0,62}$' }
 const name = { type: 'string', minLength: 1, maxLength: 253 }
@@ -44,12 +52,48 @@ const approveBody = {
 const reconcileBody = {
   type: ['object', 'null'],
   additionalProperties: false,
-  properties: { keys: { type: 'array', minItems: 1, maxItems: 10_000, items: { type: 'string', maxLength: 320 } } },
+  properties: {
+    keys: { type: 'array', minItems: 1, maxItems: 10_000, items: { type: 'string', maxLength: 320 } },
+    plan: {
+      type: 'string',
+      minLength: 1,
+      maxLength: 128,
+      description: 'Do nothing unless this is the hash of the plan.',
+    },
+  },
+}
+const file = { type: 'string', minLength: 1, maxLength: 4096 }
+const texts = {
+  type: 'array',
+  maxItems: 100_000,
+  items: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['file', 'text'],
+    properties: { file, text: { type: 'string' } },
+  },
+}
+const treeBody = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['files', 'lists', 'unread', 'complete'],
+  properties: {
+    files: texts,
+    lists: { ...texts, description: 'Lists that the manifests name in spec.forEach.from.' },
+    unread: { type: 'array', maxItems: 100_000, items: file },
+    complete: { type: 'boolean' },
+  },
 }
 const rowsQuery = {
   type: 'object',
   additionalProperties: false,
   properties: { limit: { type: 'integer', minimum: 1, maximum: 1000, default: 10 } },
+}
+
+const eventsQuery = {
+  type: 'object',
+  additionalProperties: false,
+  properties: { for: { type: 'string', minLength: 1, maxLength: 320, description: 'Kind/name; all when left out.' } },
 }
 
 const reads: readonly Route[] = [
@@ -70,6 +114,25 @@ const reads: readonly Route[] = [
     handle: (api) => api.plan(),
   },
   {
+    method: 'POST',
+    path: '/plan',
+    id: 'planTree',
+    answer: 'Plan',
+    summary: 'What would change if these manifests were applied here now. Changes nothing; a read token is enough.',
+    body: treeBody,
+    bodyLimit: TREE_LIMIT,
+    looks: true,
+    handle: (api, { body }) => api.plan(body as ManifestTree),
+  },
+  {
+    method: 'GET',
+    path: '/state',
+    id: 'state',
+    answer: 'State',
+    summary: 'What a plan needs to know of this place, to be planned against elsewhere; no row and no secret.',
+    handle: (api) => api.state(),
+  },
+  {
     method: 'GET',
     path: '/manifests',
     id: 'manifests',
@@ -86,6 +149,24 @@ const reads: readonly Route[] = [
     params: sourceParams,
     query: rowsQuery,
     handle: (api, { params, query }) => api.rows(params.name ?? '', Number(query.limit)),
+  },
+  {
+    method: 'GET',
+    path: '/tables/:name/trace',
+    id: 'trace',
+    answer: 'Trace',
+    summary: 'The sources that fill a table, where they are declared, and the commits that brought them.',
+    params: sourceParams,
+    handle: (api, { params }) => api.trace(params.name ?? ''),
+  },
+  {
+    method: 'GET',
+    path: '/events',
+    id: 'events',
+    answer: 'Events',
+    summary: 'What happened lately, repeats folded, the latest last. Kept in memory: it begins with the service.',
+    query: eventsQuery,
+    handle: (api, { query }) => api.events(typeof query.for === 'string' ? query.for : undefined),
   },
 ]
 
@@ -154,7 +235,8 @@ const changes: readonly Route[] = [
     summary: 'Reads the manifests again and runs a lap over some resources, or all; answers when it is done.',
     body: reconcileBody,
     handle: async (api, { body }) => {
-      await api.reconcile((body as { keys?: readonly string[] } | null)?.keys)
+      const { keys, plan } = (body ?? {}) as { keys?: readonly string[]; plan?: string }
+      await api.reconcile(keys, plan)
       return {}
     },
   },

@@ -6,6 +6,8 @@ import type { Api, Check } from './api.ts'
 import { errorAnswer, toAnswerable } from './error-answer.ts'
 import type { GuardedRequest } from './guard.ts'
 import { readiness } from './health.ts'
+import { addHookRoute, HOOK_PATH } from './hooks/hook-route.ts'
+import type { Hooks, ReceiveHook } from './hooks/receive.ts'
 import type { Metrics } from './metrics.ts'
 import { openapi } from './openapi.ts'
 import { BODY_LIMIT, type Route, type RouteRequest, routes } from './routes.ts'
@@ -26,6 +28,8 @@ export interface ServiceParts {
   readonly metrics: Metrics
   readonly clock: Clock
   readonly log: ServiceLog
+  /** Absent: nothing takes webhooks. */
+  readonly hooks?: Hooks
 }
 
 /** What differs between the listeners of one service. */
@@ -34,6 +38,8 @@ export interface Listener {
   readonly stopping: AbortSignal
   /** Throws for requests that may not pass; absent on the socket, which only its user can open. */
   readonly guard?: (request: GuardedRequest) => void
+  /** What all listeners of the service share; absent: there is no route for webhooks. */
+  readonly receiveHook?: ReceiveHook
 }
 
 /** The HTTP server of one listener, with every route; it does not listen yet. */
@@ -55,6 +61,7 @@ export function buildServer(parts: ServiceParts, listener: Listener): FastifyIns
   addHooks(server, parts, listener)
   addHealth(server, parts)
   for (const route of routes) addRoute(server, route, parts, listener)
+  if (listener.receiveHook !== undefined) addHookRoute(server, listener.receiveHook, parts.log)
   server.get('/api/v1/openapi.json', () => openapi(parts.version))
   return server
 }
@@ -73,9 +80,13 @@ function addErrors(server: FastifyInstance, { log }: ServiceParts): void {
 
 function addHooks(server: FastifyInstance, { metrics, log }: ServiceParts, { guard }: Listener): void {
   if (guard !== undefined) {
-    server.addHook('onRequest', async ({ headers, url, method }) => {
-      const { host, authorization } = headers
-      guard({ host, authorization, api: !isOpen(url), changes: method !== 'GET' && method !== 'HEAD' })
+    server.addHook('onRequest', async (request) => {
+      // A webhook is let in by its signature alone, whatever name its sender knows the service by.
+      if (routeOf(request) === HOOK_PATH) return
+      const { url, method } = request
+      const { host, authorization } = request.headers
+      const changes = method !== 'GET' && method !== 'HEAD' && !looking.has(`${method} ${routeOf(request)}`)
+      guard({ host, authorization, api: !isOpen(url), changes })
     })
   }
   server.addHook('onResponse', async (request, reply) => {
@@ -84,6 +95,13 @@ function addHooks(server: FastifyInstance, { metrics, log }: ServiceParts, { gua
     metrics.request(answered)
     log.debug(answered, 'request answered')
   })
+}
+
+/** What is no GET and changes nothing all the same. */
+const looking = new Set(routes.flatMap(({ looks, method, path }) => (looks ? [`${method} ${urlOf(path)}`] : [])))
+
+function urlOf(path: string): string {
+  return `/api/v1${path}`
 }
 
 /** Health and metrics need no token; everything else does. */
@@ -109,10 +127,11 @@ function addHealth(server: FastifyInstance, { version, checks, metrics, clock }:
 }
 
 function addRoute(server: FastifyInstance, route: Route, parts: ServiceParts, listener: Listener): void {
-  const { method, params, query, body } = route
+  const { method, params, query, body, bodyLimit } = route
   server.route({
     method,
-    url: `/api/v1${route.path}`,
+    url: urlOf(route.path),
+    ...(bodyLimit === undefined ? {} : { bodyLimit }),
     schema: {
       ...(params === undefined ? {} : { params }),
       ...(query === undefined ? {} : { querystring: query }),

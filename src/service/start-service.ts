@@ -3,9 +3,11 @@ import type { FastifyInstance } from 'fastify'
 import type { Config } from '../config.ts'
 import { HermesError } from '../errors.ts'
 import { tcpGuard } from './guard.ts'
+import { hookReceiver } from './hooks/receive.ts'
 import { buildServer, type ServiceParts } from './server.ts'
 import { claimSocket } from './unix-socket.ts'
 
+export type { Hooks } from './hooks/receive.ts'
 export type { ServiceLog, ServiceParts } from './server.ts'
 
 /** A service that listens. */
@@ -23,21 +25,26 @@ const GRACE_MS = 5_000
  * socket and `setting_invalid` when the address cannot be used; then nothing listens.
  */
 export async function startService(
-  config: Pick<Config, 'socketPath' | 'http' | 'token'>,
+  config: Pick<Config, 'socketPath' | 'http' | 'token' | 'readToken'>,
   parts: ServiceParts,
 ): Promise<Service> {
   await using opening = new AsyncDisposableStack()
   const stopping = new AbortController()
-  const onSocket = await build(opening, parts, { stopping: stopping.signal })
+  const { hooks, clock } = parts
+  const common = {
+    stopping: stopping.signal,
+    ...(hooks === undefined ? {} : { receiveHook: hookReceiver(hooks, clock, stopping.signal) }),
+  }
+  const onSocket = await build(opening, parts, common)
   const claimed = await claimSocket(config.socketPath, async (path) => {
     await onSocket.listen({ path })
   })
   opening.defer(() => claimed.release())
-  const onTcp = config.http === undefined ? undefined : await listenTcp(config.http, config.token)
+  const onTcp = config.http === undefined ? undefined : await listenTcp(config.http)
   const running = opening.move()
 
-  async function listenTcp(http: { host: string; port: number }, token: string | undefined) {
-    const server = await build(opening, parts, { stopping: stopping.signal, guard: tcpGuard(http, token) })
+  async function listenTcp(http: { host: string; port: number }) {
+    const server = await build(opening, parts, { ...common, guard: tcpGuard(http, config) })
     await server.listen(http).catch((error: Error) => {
       throw new HermesError('setting_invalid', `--http ${http.host}:${http.port} cannot be used: ${error.message}`)
     })

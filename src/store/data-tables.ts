@@ -1,5 +1,5 @@
 import type { Database } from './database.ts'
-import { readShapes, tableSqlOf } from './dialects.ts'
+import { readNames, readShapes, tableSqlOf } from './dialects.ts'
 import { readOwners } from './owners.ts'
 import { RowCounts } from './row-counts.ts'
 import { planDelete, planMove } from './row-plan.ts'
@@ -13,6 +13,7 @@ export function createDataTables(database: Database, gate: TableGate): DataTable
   const sql = tableSqlOf(database.dialect)
   const counts = new RowCounts(database)
   return {
+    names: (signal) => readNames(database, signal),
     shapes: (names, signal) => readShapes(database, names, signal),
     plan: (desired, actual, options) => planTable(sql, desired, actual, options),
     planDelete,

@@ -2,9 +2,9 @@ import { HermesError } from '../errors.ts'
 import { convertible } from './column-change.ts'
 import type { ColumnType } from './column-type.ts'
 import type { Database } from './database.ts'
-import { postgresDataTables, postgresShapes } from './postgres/catalogue.ts'
+import { postgresDataTables, postgresNames, postgresShapes } from './postgres/catalogue.ts'
 import { postgresTableSql } from './postgres/ddl.ts'
-import { sqliteDataTables, sqliteShapes } from './sqlite/catalogue.ts'
+import { sqliteDataTables, sqliteNames, sqliteShapes } from './sqlite/catalogue.ts'
 import { sqliteTableSql } from './sqlite/ddl.ts'
 import type { ActualTable } from './table-shape.ts'
 import type { TableSql } from './table-sql.ts'
@@ -14,6 +14,11 @@ type DialectName = Database['dialect']
 /** The printer of a dialect's statements. */
 export function tableSqlOf(dialect: DialectName): TableSql {
   return dialect === 'sqlite' ? sqliteTableSql : postgresTableSql
+}
+
+/** All tables and views there are, but for the database's and Hermes' own. */
+export function readNames(database: Database, signal?: AbortSignal): Promise<readonly string[]> {
+  return (database.dialect === 'sqlite' ? sqliteNames : postgresNames)(database, signal)
 }
 
 /** The tables of these names from the database's own catalogue, by the name asked for; absent ones are absent. */

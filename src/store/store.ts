@@ -58,6 +58,8 @@ export interface TablePlanOptions {
 
 /** Data tables: their shape, and whose rows they hold. */
 export interface DataTables {
+  /** Every table and view of the database, whoever made it, but for Hermes' own. */
+  names(signal?: AbortSignal): Promise<readonly string[]>
   /** From the database's own catalogue, in a handful of queries for any number of names. Absent names are absent. */
   shapes(names: readonly string[], signal?: AbortSignal): Promise<ReadonlyMap<string, ActualTable>>
   /** Pure. The steps from one shape to another, with the SQL of this dialect. `undefined` is absence. */

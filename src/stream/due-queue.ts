@@ -1,13 +1,26 @@
-/** A binary heap of names by time: the earliest first; a name stands in it once. */
+/** One name in the queue. */
+export interface Due {
+  readonly name: string
+  readonly at: number
+  /** The higher stands before the lower, whatever their times. */
+  readonly priority: number
+}
+
+/** Whether one goes before the other: by priority, then by time. */
+export function goesBefore(one: Due, other: Due): boolean {
+  return one.priority === other.priority ? one.at < other.at : one.priority > other.priority
+}
+
+/** A binary heap of names: the highest priority first, of equals the earliest; a name stands in it once. */
 export class DueQueue {
-  readonly #heap: { name: string; at: number }[] = []
+  readonly #heap: Due[] = []
   readonly #slots = new Map<string, number>()
 
   get size(): number {
     return this.#heap.length
   }
 
-  get first(): { readonly name: string; readonly at: number } | undefined {
+  get first(): Due | undefined {
     return this.#heap[0]
   }
 
@@ -21,15 +34,15 @@ export class DueQueue {
   }
 
   /** Puts `name` at `at`, moving it when it is there. */
-  set(name: string, at: number): void {
+  set(name: string, at: number, priority = 0): void {
     const slot = this.#slots.get(name)
     if (slot === undefined) {
-      this.#heap.push({ name, at })
+      this.#heap.push({ name, at, priority })
       this.#slots.set(name, this.#heap.length - 1)
       this.#rise(this.#heap.length - 1)
       return
     }
-    this.#heap[slot] = { name, at }
+    this.#heap[slot] = { name, at, priority }
     this.#sink(this.#rise(slot))
   }
 
@@ -46,7 +59,7 @@ export class DueQueue {
   #before(left: number, right: number): boolean {
     const a = this.#heap[left]
     const b = this.#heap[right]
-    return a !== undefined && b !== undefined && a.at < b.at
+    return a !== undefined && b !== undefined && goesBefore(a, b)
   }
 
   #rise(slot: number): number {

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import { DueQueue } from './due-queue.ts'
+import { type Due, DueQueue, goesBefore } from './due-queue.ts'
 
 /** A source as the scheduler sees it. */
 export interface Schedulable {
@@ -8,6 +8,8 @@ export interface Schedulable {
   readonly lane: string
   /** How many of its lane may run at once. */
   readonly laneLimit: number
+  /** Among what is due the higher starts first; 0 when absent. */
+  readonly priority?: number
 }
 
 /** What a run tells the scheduler. */
@@ -34,9 +36,12 @@ interface Lane {
   heldUntil: number
 }
 
+/** What a person asked for goes before everything else. */
+const ASKED_FOR = Number.POSITIVE_INFINITY
+
 /**
- * Starts sources when they are due: the longest overdue first, fair between lanes, within the limits. It keeps nothing
- * that cannot be derived again: due times come from the data and are handed in.
+ * Starts sources when they are due: the highest priority first, then fair between lanes, then the longest overdue, all
+ * within the limits. It keeps nothing that cannot be derived again: due times come from the data and are handed in.
  */
 export class Scheduler implements AsyncDisposable {
   readonly #options: SchedulerOptions
@@ -153,8 +158,9 @@ export class Scheduler implements AsyncDisposable {
     const lane = this.#lane(source)
     this.#future.delete(source.name)
     lane.waiting.delete(source.name)
-    if (dueAt === undefined) return
-    if (dueAt <= this.#options.clock.now()) lane.waiting.set(source.name, dueAt)
+    if (this.#manual.has(source.name)) lane.waiting.set(source.name, 0, ASKED_FOR)
+    else if (dueAt === undefined) return
+    else if (dueAt <= this.#options.clock.now()) lane.waiting.set(source.name, dueAt, source.priority)
     else this.#future.set(source.name, dueAt)
   }
 
@@ -165,7 +171,7 @@ export class Scheduler implements AsyncDisposable {
     for (let first = this.#future.first; first !== undefined && first.at <= now; first = this.#future.first) {
       this.#future.delete(first.name)
       const source = this.#sources.get(first.name)
-      if (source !== undefined) this.#lane(source).waiting.set(first.name, first.at)
+      if (source !== undefined) this.#lane(source).waiting.set(first.name, first.at, source.priority)
     }
     while (this.#running.size < this.#options.concurrency) {
       const lane = this.#fairest(now)
@@ -175,18 +181,16 @@ export class Scheduler implements AsyncDisposable {
     this.#sleep(now)
   }
 
-  /** The lane with the fewest runs among those that may start one; of equals the one that waited longest. */
+  /** The lane that may start what goes first. */
   #fairest(now: number): Lane | undefined {
-    let best: Lane | undefined
+    let best: Turn | undefined
     for (const lane of this.#lanes.values()) {
       const head = lane.waiting.first
       if (head === undefined || lane.running >= lane.limit || lane.heldUntil > now) continue
-      const ahead = best?.waiting.first
-      if (best === undefined || ahead === undefined) best = lane
-      else if (lane.running < best.running) best = lane
-      else if (lane.running === best.running && head.at < ahead.at) best = lane
+      const turn = { lane, head }
+      if (best === undefined || isFairer(turn, best)) best = turn
     }
-    return best
+    return best?.lane
   }
 
   #begin(lane: Lane, name: string): void {
@@ -224,6 +228,20 @@ export class Scheduler implements AsyncDisposable {
       () => undefined,
     )
   }
+}
+
+/** A lane, and what it would start. */
+interface Turn {
+  readonly lane: Lane
+  readonly head: Due
+}
+
+/** The higher priority, else the lane with fewer runs, else what waited longer. */
+function isFairer(one: Turn, other: Turn): boolean {
+  if (one.head.priority !== other.head.priority || one.lane.running === other.lane.running) {
+    return goesBefore(one.head, other.head)
+  }
+  return one.lane.running < other.lane.running
 }
 
 /** Wakes now and then whatever the queue says: the wall clock may have been set. */

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { type Flags, readConfig, settings } from '../../src/config.ts'
+import { type Flags, readConfig, type Setting, settings } from '../../src/config.ts'
 import { HermesError } from '../../src/errors.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'hermes-config-'))
@@ -48,6 +48,7 @@ describe('a setting', () => {
     ['an IPv6 host', { http: '[::1]:80' }, { http: { host: '::1', port: 80 } }],
     ['a server', { server: 'https://hermes.example/base/' }, { server: 'https://hermes.example/base' }],
     ['a token file', { tokenFile }, { token: 'from-the-file-1' }],
+    ['a file with a token for reading', { readTokenFile: tokenFile }, { readToken: 'from-the-file-1' }],
     ['durations', { resync: '90s' }, { resyncMs: 90_000 }],
     ['concurrency', { concurrency: '16' }, { concurrency: 16 }],
     ['logging', { logLevel: 'debug', logFormat: 'json' }, { logLevel: 'debug', logFormat: 'json' }],
@@ -55,29 +56,55 @@ describe('a setting', () => {
     expect(read(flags)).toMatchObject(expected)
   })
 
-  it.each(Object.entries(settings))('%s can come from the environment too, and the flag wins', (name, { variable }) => {
-    const good: Record<string, [string, string]> = {
-      database: ['sqlite:a.db', 'sqlite:b.db'],
-      http: [':1', ':2'],
-      server: ['http://a', 'http://b'],
-      tokenFile: [tokenFile, tokenFile],
-      concurrency: ['1', '2'],
-      resync: ['1m', '2m'],
-      logLevel: ['info', 'warn'],
-      logFormat: ['json', 'pretty'],
-    }
-    const [one, two] = good[name] ?? ['one', 'two']
-    expect(variable).toMatch(/^HERMES_[A-Z_]+$/)
-    expect(read({}, { [variable]: one })).toEqual(read({ [name]: one }))
-    expect(read({ [name]: two }, { [variable]: one })).toEqual(read({ [name]: two }))
-    expect(read({}, { [variable]: '' })).toEqual(read())
-  })
+  it.each(Object.entries(settings))(
+    '%s can come from the environment too, and the flag wins',
+    (name, setting: Setting) => {
+      const { variable, group } = setting
+      // What is said of a repository is refused without one.
+      const git: Flags = group === 'Git:' && name !== 'git' ? { git: 'https://git.example.com/data.git' } : {}
+      const good: Record<string, [string, string]> = {
+        database: ['sqlite:a.db', 'sqlite:b.db'],
+        http: [':1', ':2'],
+        server: ['http://a', 'http://b'],
+        tokenFile: [tokenFile, tokenFile],
+        readTokenFile: [tokenFile, tokenFile],
+        concurrency: ['1', '2'],
+        resync: ['1m', '2m'],
+        logLevel: ['info', 'warn'],
+        logFormat: ['json', 'pretty'],
+        commit: ['1'.repeat(40), '2'.repeat(40)],
+        interval: ['1m', '2m'],
+        verify: ['ssh', 'gpg'],
+        statusInterval: ['1m', '2m'],
+        gitAuthor: ['Ada <ada@example.com>', 'Bo <bo@example.com>'],
+        gitHost: ['github', 'gitlab'],
+        gitWrite: ['1', '0'],
+        gitApi: ['https://a', 'https://b'],
+      }
+      const [one, two] = good[name] ?? ['one', 'two']
+      expect(variable).toMatch(/^HERMES_[A-Z_]+$/)
+      expect(read(git, { [variable]: one })).toEqual(read({ ...git, [name]: one }))
+      expect(read({ ...git, [name]: two }, { [variable]: one })).toEqual(read({ ...git, [name]: two }))
+      expect(read(git, { [variable]: '' })).toEqual(read(git))
+    },
+  )
 
   it('HERMES_TOKEN is the token, and the file wins', () => {
     expect(read({}, { HERMES_TOKEN: TOKEN }).token).toBe(TOKEN)
     expect(read({ tokenFile }, { HERMES_TOKEN: TOKEN }).token).toBe('from-the-file-1')
     expect(read({ http: '0.0.0.0:80' }, { HERMES_TOKEN: TOKEN }).http?.host).toBe('0.0.0.0')
   })
+})
+
+it('HERMES_READ_TOKEN is the token for reading: it guards the service too, and is no other than the full one', () => {
+  const reading = { HERMES_READ_TOKEN: 'a-token-for-reading' }
+  expect(read({}, { ...reading, HERMES_TOKEN: TOKEN })).toMatchObject({
+    token: TOKEN,
+    readToken: 'a-token-for-reading',
+  })
+  expect(read({ http: '0.0.0.0:80' }, reading).http?.host).toBe('0.0.0.0')
+  const same = { HERMES_READ_TOKEN: TOKEN, HERMES_TOKEN: TOKEN }
+  expect(problemOf(() => read({}, same)).message).toBe('the token for reading is the one that may change everything')
 })
 
 describe('what does not work is refused by its name', () => {
@@ -97,8 +124,13 @@ describe('what does not work is refused by its name', () => {
     ['--socket', { socket: `/${'ä'.repeat(60)}` }, '103 bytes'],
     ['--token-file', { tokenFile: '/nowhere/token' }, 'readable'],
     ['--token-file', { tokenFile: shortFile }, '8 visible'],
+    ['--read-token-file', { readTokenFile: shortFile }, '8 visible'],
     ['--concurrency', { concurrency: '0' }, '1 to 1024'],
     ['--concurrency', { concurrency: '2.5' }, '1 to 1024'],
+    ['--git-write', { git: '/r', gitWrite: 'maybe' }, '1 or 0'],
+    ['--git-write', { gitWrite: '1' }, '--git'],
+    ['--git-write', { git: '/r', gitWrite: '1', tag: 'v1' }, '--tag'],
+    ['--git-write', { git: '/r', gitWrite: '1', verify: 'gpg' }, '--verify'],
     ['--resync', { resync: '5' }, '1s to 1d'],
     ['--resync', { resync: '500ms' }, '1s to 1d'],
     ['--log-level', { logLevel: 'loud' }, 'trace, debug'],

@@ -58,7 +58,7 @@ it('is the only one on its data directory', async () => {
 })
 
 it('is watched until interrupted', async () => {
-  const watching = place.start('hermes-status', ['--watch', '--interval', '0.2'])
+  const watching = place.start('hermes-status', ['--watch', '--every', '0.2'])
   const result = finish(watching)
   await once(watching.stdout, 'data')
   watching.kill('SIGINT')

@@ -49,6 +49,7 @@ const failed = (code: string, lastRunAt?: number): RunFacts => ({
 })
 const error = (code: ErrorCode) => new HermesError(code, 'it broke')
 const blocked: Outcome = { state: 'blocked', approval: 'abc123', error: error('approval_needed') }
+const closed: Outcome = { state: 'waiting', until: now + 60_000 }
 const retry: Outcome = { state: 'retry', error: error('database_unavailable'), attempt: 1, notBefore: now }
 
 describe('the state of a source', () => {
@@ -84,6 +85,22 @@ describe('the state of a source', () => {
       'WaitingForResource',
     ],
     ['waits for its table', { table: { state: 'waiting', on: 'Connection/x' } }, 'waiting', 'WaitingForResource'],
+    ['waits for its window', { view: { outcome: closed }, facts: ran }, 'waiting', 'SyncWindow'],
+    [
+      'waits for the window of its table',
+      { view: { outcome: { state: 'waiting', on: 'Table/prices' } }, table: closed },
+      'waiting',
+      'SyncWindow',
+    ],
+    ['is ready while its window is closed', { view: { opensAt: now + 9 }, facts: ran }, 'ready', 'SyncWindow'],
+    ['is ready before its first window', { view: { opensAt: now + 9 }, due: now + 9 }, 'ready', 'SyncWindow'],
+    ['is fetched outside of its window', { view: { opensAt: now + 9 }, running: true }, 'progressing', 'FirstFetch'],
+    [
+      'retries outside of its window',
+      { view: { opensAt: now + 9 }, facts: failed('http_timeout') },
+      'retrying',
+      'HttpTimeout',
+    ],
     ['retries its lap', { view: { outcome: retry }, facts: ran }, 'retrying', 'DatabaseUnavailable'],
     [
       'stalls in its lap',

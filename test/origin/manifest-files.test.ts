@@ -1,14 +1,17 @@
 import { writeFileSync } from 'node:fs'
 import { chmod, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
+import type { Manifest } from '../../src/manifest/manifest.ts'
+import { directoryPlace } from '../../src/origin/directory-place.ts'
 import { type ManifestFiles, manifestFiles } from '../../src/origin/manifest-files.ts'
-import { sourceText } from '../manifest/texts.ts'
+import { definitionText, sourceText } from '../manifest/texts.ts'
 import { namesOf, read, WatchedDirectory } from './watched-directory.ts'
 
 const two = `# about a\n${sourceText('a')}---\n# about b\n${sourceText('b')}`
 
 function filesOf(directory: WatchedDirectory): ManifestFiles {
-  return manifestFiles({ root: directory.root, read, current: async () => (await directory.read()).manifests })
+  const current = async (): Promise<readonly Manifest[]> => (await directory.read()).manifests
+  return manifestFiles({ place: directoryPlace({ root: directory.root, current }), read })
 }
 
 function text(directory: WatchedDirectory, file: string): Promise<string> {
@@ -181,7 +184,8 @@ describe('deleting and suspending', () => {
       if (file === 'a.yaml') writeFileSync(directory.path(file), sourceText('b'))
       return read(content, file)
     }
-    const files = manifestFiles({ root: directory.root, read: meddling, current: async () => manifests })
+    const place = directoryPlace({ root: directory.root, current: async () => manifests })
+    const files = manifestFiles({ place, read: meddling })
     for (const work of [
       () => files.suspend('SourceDefinition/a', true),
       () => files.update(sourceText('a', '  suspend: true\n')),
@@ -205,5 +209,74 @@ describe('deleting and suspending', () => {
     await rm(directory.root)
     await mkdir(directory.root)
     expect(await files.add(sourceText('a'))).toHaveLength(1)
+  })
+})
+
+describe('a definition of many sources', () => {
+  const inside = definitionText('quotes', '{ symbol: [AAPL, MSFT] }')
+  const outside = definitionText('tickers', '{ from: ../lists/t.csv }')
+
+  async function world(): Promise<WatchedDirectory> {
+    const directory = await WatchedDirectory.create()
+    await directory.write('live/all.yaml', `# head\n${inside}---\n${outside}---\n${sourceText('plain')}`)
+    await directory.write('lists/t.csv', 'symbol\nX\nY\n')
+    return directory
+  }
+
+  test('one of the many cannot be changed by itself: it says which file to edit', async () => {
+    await using directory = await world()
+    const files = filesOf(directory)
+    const before = await text(directory, 'live/all.yaml')
+    const generated = { code: 'generated', at: expect.objectContaining({ file: 'live/all.yaml', line: 2 }) }
+    const attempts = [
+      files.delete('SourceDefinition/quotes-aapl'),
+      files.suspend('SourceDefinition/quotes-aapl', true),
+      files.update(sourceText('quotes-aapl')),
+    ]
+    for (const attempt of attempts) {
+      await expect(attempt).rejects.toMatchObject({
+        ...generated,
+        message: 'SourceDefinition/quotes-aapl is made by SourceDefinition/quotes in live/all.yaml:2 for AAPL',
+        fix: 'Edit AAPL in live/all.yaml:2.',
+      })
+    }
+    await expect(files.delete('SourceDefinition/tickers-x')).rejects.toMatchObject({
+      code: 'generated',
+      fix: 'Edit X in lists/t.csv, or live/all.yaml:11 for all.',
+    })
+    await expect(files.add(sourceText('quotes-aapl'))).rejects.toMatchObject({ code: 'already_exists' })
+    expect(await text(directory, 'live/all.yaml')).toBe(before)
+  })
+
+  test('is suspended, updated and deleted as a whole, and nothing beside it changes', async () => {
+    await using directory = await world()
+    const files = filesOf(directory)
+    expect(await files.suspend('SourceDefinition/tickers', true)).toMatchObject({ action: 'updated' })
+    expect(await files.suspend('SourceDefinition/tickers', true)).toMatchObject({ action: 'unchanged' })
+    const suspended = (await directory.read()).manifests.filter(({ spec }) => Object(spec).suspend === true)
+    expect(suspended.map(({ name }) => name)).toEqual(['tickers-x', 'tickers-y'])
+    expect(await files.update(outside)).toMatchObject([{ file: 'live/all.yaml', action: 'updated' }])
+    expect(await files.update(outside)).toMatchObject([{ action: 'unchanged' }])
+    expect(await files.update(inside.replace('MSFT', 'GOOG'))).toMatchObject([{ action: 'updated' }])
+    expect(namesOf(await directory.read())).toEqual(['plain', 'quotes-aapl', 'quotes-goog', 'tickers-x', 'tickers-y'])
+    expect(await files.delete('SourceDefinition/quotes')).toMatchObject({ action: 'deleted' })
+    expect(await text(directory, 'live/all.yaml')).toContain(`${outside}---\n${sourceText('plain')}`)
+    expect(namesOf(await directory.read())).toEqual(['plain', 'tickers-x', 'tickers-y'])
+  })
+
+  test('can be added, with its list beside it or inside', async () => {
+    await using directory = await world()
+    const files = filesOf(directory)
+    const more = definitionText('more', '{ from: lists/t.csv }')
+    expect(await files.add(`${more}---\n${definitionText('few', '{ s: [] }')}`)).toMatchObject([
+      { file: 'source-definition-more.yaml', key: 'SourceDefinition/more' },
+      { file: 'source-definition-few.yaml', key: 'SourceDefinition/few' },
+    ])
+    expect(namesOf(await directory.read())).toEqual(expect.arrayContaining(['more-x', 'more-y']))
+    await expect(files.add(more)).rejects.toMatchObject({ code: 'already_exists' })
+    await expect(files.add(definitionText('z', '{ from: nowhere.csv }'))).rejects.toMatchObject({
+      code: 'list_unreadable',
+    })
+    await expect(files.add(definitionText('plain', '{ s: [a] }'))).rejects.toMatchObject({ code: 'already_exists' })
   })
 })

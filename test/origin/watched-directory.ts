@@ -22,9 +22,9 @@ export class WatchedDirectory implements AsyncDisposable {
 
   private constructor(root: string, options: Partial<DirectoryOriginOptions>) {
     this.root = root
-    const counted: typeof read = (content, file) => {
+    const counted: typeof read = (...args) => {
       this.reads++
-      return read(content, file)
+      return read(...args)
     }
     this.origin = directoryOrigin({ root, read: counted, settleMs: 40, ...options })
   }

@@ -114,7 +114,9 @@ export class Bench implements AsyncDisposable {
     if (outcome === undefined) return 'absent'
     switch (outcome.state) {
       case 'waiting':
-        return `waiting on ${outcome.on}`
+        return outcome.until === undefined
+          ? `waiting on ${outcome.on}`
+          : `waiting until ${new Date(outcome.until).toISOString()}`
       case 'retry':
         return `retry ${outcome.attempt} in ${outcome.notBefore - this.clock.now()} ms: ${outcome.error.code}`
       case 'stalled':

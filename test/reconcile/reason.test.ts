@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { changeReason, mayHoldSecret, reasonOf } from '../../src/reconcile/reason.ts'
+import { mayHoldSecret } from '../../src/reconcile/blanks.ts'
+import { changeReason, reasonOf } from '../../src/reconcile/reason.ts'
 import { shortRevision } from '../../src/reconcile/revision.ts'
 import { source } from './manifests.ts'
 

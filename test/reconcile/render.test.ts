@@ -17,7 +17,7 @@ function resource(key: string, parts: Partial<ResourcePlan>): ResourcePlan {
 
 function plan(resources: readonly ResourcePlan[], parts: Partial<Plan> = {}): Plan {
   const summary = { create: 0, change: 0, remove: 0, blocked: 0, unchanged: 0 }
-  return { revision, resources, held: [], problems: [], summary, ...parts }
+  return { revision, hash: 'fedcba9876543210', resources, held: [], problems: [], summary, ...parts }
 }
 
 const create: Step = {
@@ -31,6 +31,7 @@ const addColumn: Step = {
   summary: 'add column volume bigint',
   sql: 'ALTER TABLE "trades" ADD COLUMN "volume" bigint;',
   reason: 'spec.table.columns.volume was added',
+  at: at('prices.yaml', 14),
 }
 const dropColumn: Step = {
   op: '~',
@@ -62,8 +63,12 @@ const everything = plan(
         code: 'approval_needed',
         message: 'Table/trades would lose column note (1,200 rows)',
       },
+      refetches: [
+        { source: 'quotes', rows: 1 },
+        { source: 'trades', rows: 1199 },
+      ],
     }),
-    resource('SourceDefinition/lonely', { waitsFor: 'Connection/missing' }),
+    resource('SourceDefinition/lonely', { waitsFor: 'Connection/missing', refetches: [{ source: 'lonely' }] }),
     resource('SourceDefinition/old', {
       at: at('old.yaml', 1),
       action: 'remove',
@@ -90,11 +95,13 @@ const crowd = plan(
   [
     ...Array.from({ length: 30 }, (_, index) =>
       resource(`SourceDefinition/s${index}`, {
+        at: at('prices.yaml', 1 + 4 * index),
         steps: [{ op: '+', summary: `fetch into t${index}`, reason: 'the manifest was added' }],
       }),
     ),
     ...Array.from({ length: 25 }, (_, index) =>
       resource(`SourceDefinition/gone${index}`, {
+        at: at(`gone${index}.yaml`, 1),
         action: 'remove',
         reason: 'the manifest was removed',
         steps: [deleteRows],
@@ -109,10 +116,52 @@ const crowd = plan(
   { summary: { create: 30, change: 0, remove: 0, blocked: 25, unchanged: 5 } },
 )
 
+const symbols = ['aapl', 'goog', 'msft']
+
+/** Many resources of few documents. */
+const generated = plan(
+  [
+    ...symbols.map((symbol) => resource(`Table/quotes_${symbol}`, { at: at('quotes.yaml', 3), steps: [create] })),
+    ...symbols.map((symbol) =>
+      resource(`SourceDefinition/quotes-${symbol}`, {
+        at: at('quotes.yaml', 3),
+        steps: [{ op: '+', summary: `fetch every 1h into quotes_${symbol}`, reason: 'the manifest was added' }],
+        waitsFor: 'Connection/missing',
+        refetches: [{ source: `quotes-${symbol}` }],
+      }),
+    ),
+    ...Array.from({ length: 1_200 }, (_, index) =>
+      resource(`SourceDefinition/old-${index}-daily`, {
+        at: at('old.yaml', 1),
+        action: 'remove',
+        reason: 'the manifest was removed',
+        steps: [{ ...deleteRows, destroys: { what: `rows of old-${index}`, rows: 10 } }],
+      }),
+    ),
+    ...['a', 'b'].map((name) =>
+      resource(`SourceDefinition/${name}`, {
+        at: at('both.yaml', 1),
+        action: 'change',
+        reason: `spec.http.path changed from /${name} to /v2/${name}`,
+        steps: [{ op: '~', summary: 'fetch every 1h', reason: `spec.http.path changed from /${name} to /v2/${name}` }],
+        refetches: [{ source: name, rows: 5 }],
+      }),
+    ),
+    resource('SourceDefinition/c', {
+      at: at('both.yaml', 1),
+      action: 'change',
+      reason: 'spec.schedule.every changed from 1h to 2h',
+      steps: [{ op: '~', summary: 'fetch every 2h', reason: 'spec.schedule.every changed from 1h to 2h' }],
+    }),
+  ],
+  { summary: { create: 6, change: 3, remove: 1_200, blocked: 0, unchanged: 2 } },
+)
+
 describe('a plan rendered', () => {
   it.each([
     ['everything', everything],
     ['crowd', crowd],
+    ['generated', generated],
     ['nothing', plan([], { summary: { create: 0, change: 0, remove: 0, blocked: 0, unchanged: 120 } })],
   ])('of %s', async (name, given) => {
     await expect(renderText(given)).toMatchFileSnapshot(golden(`${name}.txt`))
@@ -135,6 +184,49 @@ describe('a plan rendered', () => {
     for (const text of [renderText(plan(blocked)), renderMarkdown(plan(blocked))]) {
       expect(text.match(/hermes approve \d+/g)).toHaveLength(30)
       expect(text).not.toContain('more Table')
+    }
+  })
+
+  it('folds a long list of what is fetched again, the most rows first', () => {
+    const refetches = Array.from({ length: 30 }, (_, index) => ({ source: `s${index}`, rows: 100 + index }))
+    const summary = { create: 0, change: 1, remove: 0, blocked: 0, unchanged: 0 }
+    const given = plan([resource('Table/t', { refetches: [{ source: 'new' }, ...refetches] })], { summary })
+    for (const text of [renderText(given), renderMarkdown(given)]) {
+      expect(text.match(/fetches 1\d\d rows of s\d+ again/g)).toHaveLength(5)
+      expect(text).toContain('fetches 129 rows of s29 again, from the start')
+      expect(text).toContain('… and 26 more sources from the start, 2,800 rows of them again')
+      expect(text).toContain('3,435 rows to fetch again')
+    }
+  })
+
+  it('ends with the command that applies it, where there is something to apply', () => {
+    for (const text of [renderText(everything), renderMarkdown(everything)]) {
+      expect(text).toMatch(/\n\nApply this plan with: `?hermes apply --plan fedcba9876543210`?\n$/)
+    }
+    expect(renderText(plan([]))).not.toContain('Apply')
+    expect(renderMarkdown(plan([]))).not.toContain('Apply')
+  })
+
+  it('folds resources of one document only where nothing has to be approved for them one by one', () => {
+    const blocked = { approval: '1', code: 'approval_needed', message: 'loses' } as const
+    const two = ['x-a', 'x-b'].map((name, index) =>
+      resource(`Table/${name}`, { steps: [dropColumn], blocked: { ...blocked, approval: `${index}` } }),
+    )
+    const text = renderText(plan(two))
+    expect(text).toContain('! Table/x-a prices.yaml:4')
+    expect(text).toContain('! Table/x-b prices.yaml:4')
+  })
+
+  it('folds many documents of many resources each, and counts them all', () => {
+    const many = Array.from({ length: 30 }, (_, file) =>
+      symbols.map((symbol) =>
+        resource(`SourceDefinition/d${file}-${symbol}`, { at: at(`d${file}.yaml`, 1), steps: [create] }),
+      ),
+    )
+    for (const text of [renderText(plan(many.flat())), renderMarkdown(plan(many.flat()))]) {
+      expect(text).toContain('SourceDefinition/d4-* (3)')
+      expect(text).not.toContain('d5-')
+      expect(text).toContain('and 75 more SourceDefinition resources to create in the same way')
     }
   })
 

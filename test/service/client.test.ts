@@ -27,6 +27,10 @@ describe('a client', () => {
     ])
     expect(await client().status()).toEqual(await world.api.status())
     expect(await client().plan()).toEqual(await world.api.plan())
+    const files = Array.from({ length: 5 }, (_, index) => ({ file: `${index}.yaml`, text: 'x'.repeat(1_200_000) }))
+    const tree = { files, lists: [{ file: 'a.csv', text: 'x' }], unread: ['bad.yaml'], complete: false }
+    expect(await client().plan(tree)).toEqual(await world.api.plan(tree))
+    expect(await client().state()).toEqual(await world.api.state())
     expect(await client().manifests()).toEqual(await world.api.manifests())
     expect((await client().update('Connection/fmp'))[0]?.action).toBe('updated')
     expect((await client().suspend('Connection/fmp', true)).action).toBe('updated')
@@ -39,6 +43,16 @@ describe('a client', () => {
     await client().reconcile()
     await client().reconcile(['SourceDefinition/prices'])
     expect(world.api.reconciled).toEqual([undefined, ['SourceDefinition/prices']])
+  })
+
+  it('does not send more than a service takes', async () => {
+    const file = { file: 'a.yaml', text: 'x'.repeat(900_000) }
+    const tree = { files: Array.from({ length: 40 }, () => file), lists: [], unread: [], complete: true }
+    await expect(client().plan(tree)).rejects.toMatchObject({
+      code: 'request_invalid',
+      message: expect.stringContaining('at most 32 MiB'),
+      fix: expect.stringContaining('--state FILE'),
+    })
   })
 
   it('loses no digit of a row', async () => {

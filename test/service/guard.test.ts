@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openClient } from '../../src/service/client.ts'
+import { routes } from '../../src/service/routes.ts'
 import { ask, openWorld } from './open-world.ts'
 
 const TOKEN = 'a-token-of-some-length'
@@ -61,6 +62,49 @@ describe.each([
     const denied = openClient({ url }).reconcile()
     await expect(denied).rejects.toMatchObject({ code: token === undefined ? 'token_needed' : 'unauthorized' })
     expect(world.api.reconciled).toHaveLength(token === undefined ? 0 : 1)
+  })
+})
+
+const openGuarded = (tokens: { token?: string; readToken?: string }) => openWorld({ http: loopback, ...tokens })
+
+describe('a read token', () => {
+  const READING = 'a-token-for-reading'
+  const tree = JSON.stringify({ files: [{ file: 'a.yaml', text: 'x' }], lists: [], unread: [], complete: true })
+
+  it('lets every read and the planning of manifests through, and nothing else', async () => {
+    await using world = await openGuarded({ token: TOKEN, readToken: READING })
+    await world.api.add('SourceDefinition/prices')
+    const headers = { authorization: `Bearer ${READING}`, 'content-type': 'application/json' }
+    const reads = new Set(['status', 'plan', 'manifests', 'rows', 'state', 'planTree'])
+    for (const { method, path, id } of routes.filter((each) => each.method !== 'GET' || reads.has(each.id))) {
+      const filled = `/api/v1${path.replace(':kind', 'SourceDefinition').replaceAll(':name', 'prices')}`
+      const body = method === 'POST' || method === 'PUT' ? tree : undefined
+      const { status, text } = await ask({ ...world.service.http, method, path: filled, headers }, body)
+      const refused = status === 403 && text.includes('"code":"read_only_token"')
+      expect([id, reads.has(id) ? status : refused]).toEqual([id, reads.has(id) ? 200 : true])
+    }
+    expect(world.api.files.size).toBe(1)
+    expect(world.api.reconciled).toEqual([])
+  })
+
+  it('is no weaker than the full one where there is no other', async () => {
+    await using world = await openGuarded({ readToken: READING })
+    const url = `http://127.0.0.1:${world.service.http?.port}`
+    const read = (token?: string) => openClient({ url, token }).status()
+    await expect(read()).rejects.toMatchObject({ code: 'unauthorized' })
+    await expect(read(TOKEN)).rejects.toMatchObject({ code: 'unauthorized' })
+    expect((await read(READING)).resources).toEqual([])
+    await expect(openClient({ url, token: READING }).reconcile()).rejects.toMatchObject({ code: 'read_only_token' })
+  })
+
+  it('does not weaken the full one', async () => {
+    await using world = await openGuarded({ token: TOKEN, readToken: READING })
+    const url = `http://127.0.0.1:${world.service.http?.port}`
+    await openClient({ url, token: TOKEN }).reconcile()
+    expect(world.api.reconciled).toHaveLength(1)
+    const trailing = { ...world.service.http, method: 'POST', path: '/api/v1/plan/../reconcile' }
+    const disguised = await ask({ ...trailing, headers: { authorization: `Bearer ${READING}` } })
+    expect([disguised.status, world.api.reconciled.length]).toEqual([403, 1])
   })
 })
 

@@ -6,14 +6,16 @@ import { text } from 'node:stream/consumers'
 import { type Clock, systemClock } from '../../src/clock.ts'
 import type { Check } from '../../src/service/api.ts'
 import { openMetrics } from '../../src/service/metrics.ts'
-import { startService } from '../../src/service/start-service.ts'
+import { type Hooks, startService } from '../../src/service/start-service.ts'
 import { PaperApi } from './paper-api.ts'
 
 export interface WorldOptions {
   readonly http?: { readonly host: string; readonly port: number }
   readonly token?: string
+  readonly readToken?: string
   readonly checks?: readonly Check[]
   readonly clock?: Clock
+  readonly hooks?: Hooks
 }
 
 const silent = { debug: () => undefined, info: () => undefined, error: () => undefined }
@@ -24,12 +26,12 @@ export function partsFor(api: PaperApi, checks: readonly Check[] = [], clock = s
 }
 
 /** A running service over a `PaperApi`, on a socket of its own. */
-export async function openWorld({ checks, clock, ...listen }: WorldOptions = {}) {
+export async function openWorld({ checks, clock, hooks, ...listen }: WorldOptions = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'hermes-service-'))
   const socketPath = join(directory, 'hermes.sock')
   const api = new PaperApi()
   const parts = partsFor(api, checks, clock)
-  const service = await startService({ socketPath, ...listen }, parts)
+  const service = await startService({ socketPath, ...listen }, { ...parts, ...(hooks === undefined ? {} : { hooks }) })
   return {
     api,
     directory,

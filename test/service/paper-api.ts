@@ -1,4 +1,5 @@
 import { HermesError } from '../../src/errors.ts'
+import type { ManifestTree } from '../../src/manifest/manifest-tree.ts'
 import type { Plan } from '../../src/reconcile/plan.ts'
 import type { Api, ManifestView, WriteResult } from '../../src/service/api.ts'
 
@@ -27,9 +28,15 @@ export class PaperApi implements Api {
     return { time: new Date(0).toISOString(), version: '1.2.3', revision: 'sha256:00', resources, problems: [] }
   }
 
-  async plan(): Promise<Plan> {
-    const summary = { create: 0, change: 0, remove: 0, blocked: 0, unchanged: this.files.size }
-    return { revision: 'sha256:00', resources: [], held: [], problems: [], summary }
+  async plan(tree?: ManifestTree): Promise<Plan> {
+    const unchanged = tree === undefined ? this.files.size : tree.files.length
+    const summary = { create: 0, change: 0, remove: 0, blocked: 0, unchanged }
+    return { revision: 'sha256:00', hash: '00', resources: [], held: [], problems: [], summary }
+  }
+
+  async state() {
+    const time = new Date(0).toISOString()
+    return { format: 'hermes-state', version: 1, hermes: '1.2.3', time, dialect: 'sqlite', entries: [], tables: [] }
   }
 
   async manifests() {
@@ -81,6 +88,23 @@ export class PaperApi implements Api {
       if (source === 'breaks' && pages === 2) throw new HermesError('http_timeout', 'page 2 did not come')
     }
     return { name: source, table: source, rows: this.pages * 10, pages: this.pages, seconds: 0.1 }
+  }
+
+  async events(key?: string) {
+    const at = new Date(0).toISOString()
+    const told = { type: 'warning' as const, reason: 'HttpTimeout', message: 'late', count: 2, firstAt: at, lastAt: at }
+    const all = [{ ...told, key: 'SourceDefinition/prices' }, told]
+    return key === undefined ? all : all.filter((each) => 'key' in each && each.key === key)
+  }
+
+  async trace(table: string) {
+    const { file, line } = this.#known(`SourceDefinition/${table}`)
+    const commit = { id: 'c0ffee', author: 'Ada', date: '2026-01-31T12:00:00+01:00', subject: 'Add prices' }
+    const at = { file, line, column: 1 }
+    return {
+      table,
+      sources: [{ name: table, state: 'ready' as const, rows: 3, at, revision: 'main@sha1:c0ffee', commit }],
+    }
   }
 
   /** Manifests are `Kind/name`, one a line: what is in them is none of the service's business. */

@@ -52,6 +52,16 @@ describe('answers to what cannot be done', () => {
     ['an empty manifest', 'POST', '/api/v1/manifests', '', yaml, 400, 'request_invalid'],
     ['another type', 'POST', '/api/v1/manifests', '<a/>', 'application/xml', 415, 'request_invalid'],
     ['5 MB', 'POST', '/api/v1/manifests', 'x'.repeat(5 << 20), yaml, 413, 'request_invalid'],
+    ['33 MB to plan', 'POST', '/api/v1/plan', `"${'x'.repeat(33 << 20)}"`, json, 413, 'request_invalid'],
+    [
+      'a tree without files',
+      'POST',
+      '/api/v1/plan',
+      '{"lists":[],"unread":[],"complete":true}',
+      json,
+      400,
+      'request_invalid',
+    ],
   ] as const)('%s', async (_what, method, path, body, type, status, code) => {
     const answer = await world.ask(method, path, body, type)
     expect(answer.status).toBe(status)

@@ -126,6 +126,44 @@ test('holds a whole lane back when the server asked for it, and goes on when the
   expect(started).toEqual(['a', 'b'])
 })
 
+test('starts the higher priority first, whatever waited longer and whichever lane is less busy', async () => {
+  const { clock, scheduler, started, finish } = world(2)
+  scheduler.set(source('old', 'quiet'), clock.now() - 60_000)
+  scheduler.set({ ...source('first', 'busy'), priority: 2 }, clock.now() - 1)
+  scheduler.set({ ...source('second', 'busy'), priority: 1 }, clock.now() - 1)
+  scheduler.set({ ...source('last', 'quiet'), priority: -1 }, clock.now() - 90_000)
+  scheduler.start()
+  expect(started).toEqual(['first', 'second'])
+  await finish('first')
+  await finish('second')
+  expect(started).toEqual(['first', 'second', 'old', 'last'])
+})
+
+test('keeps a priority that comes due later', async () => {
+  const { clock, scheduler, started, finish } = world(1)
+  scheduler.set(source('running'), clock.now())
+  scheduler.set(source('a'), clock.now() + 1_000)
+  scheduler.set({ ...source('b'), priority: 1 }, clock.now() + 2_000)
+  scheduler.start()
+  await clock.advance(3_000)
+  await finish('running', { nextDueAt: clock.now() + 60_000 })
+  expect(started).toEqual(['running', 'b'])
+})
+
+test('what a person asked for goes first, and is not put off by being set again', async () => {
+  const { clock, scheduler, started, finish } = world(1)
+  scheduler.set(source('running'), clock.now())
+  scheduler.start()
+  scheduler.set({ ...source('urgent'), priority: 1_000 }, clock.now() - 60_000)
+  scheduler.set(source('asked'), undefined)
+  const report = scheduler.runNow('asked')
+  scheduler.set(source('asked'), undefined)
+  await finish('running')
+  expect(started).toEqual(['running', 'asked'])
+  await finish('asked', { nextDueAt: 7 })
+  expect(await report).toEqual({ nextDueAt: 7 })
+})
+
 test('run now starts at once, joins a run in progress and resolves with its report', async () => {
   const { clock, scheduler, started, finish } = world(1)
   scheduler.set(source('a'), undefined)

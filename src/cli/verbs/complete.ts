@@ -36,6 +36,7 @@ async function operandsOf(verb: string, config: () => Config): Promise<readonly 
     case 'schema':
       return knownKinds
     case 'get':
+    case 'tree':
     case 'delete':
     case 'suspend':
     case 'resume':
@@ -43,6 +44,8 @@ async function operandsOf(verb: string, config: () => Config): Promise<readonly 
       return await keys(config())
     case 'run':
       return (await keys(config())).filter((key) => key.startsWith('SourceDefinition/')).map((key) => key.slice(17))
+    case 'trace':
+      return await tables(config())
     case 'completion':
       return ['bash', 'zsh', 'fish']
     default:
@@ -58,6 +61,13 @@ async function optionsOf(entry: VerbEntry | undefined): Promise<readonly string[
     ...command.options.flatMap(({ long }) => long ?? []),
     ...Object.values(settings).map(({ flag }) => flag),
   ]
+}
+
+/** From the service alone: files are not read for it. */
+async function tables(config: Config): Promise<readonly string[]> {
+  const service = await runningService(config)
+  const found = (await service?.status())?.resources.flatMap(({ table }) => table ?? []) ?? []
+  return [...new Set(found)].toSorted()
 }
 
 /** From the service; with none from what was written back, by the names of its files. */

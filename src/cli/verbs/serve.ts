@@ -19,6 +19,7 @@ export const serve: Verb = {
   examples: [
     ['hermes serve', 'watch ./manifests, keep everything in ./.hermes'],
     ['hermes serve --database postgres://hermes@db/data', 'fill PostgreSQL'],
+    ['hermes serve --git https://git.example.com/data.git --path manifests', 'follow a Git repository'],
     ['hermes serve --http :8080', 'the API on http://127.0.0.1:8080 too'],
   ],
   run: async ({ environment, options, config }) => {
@@ -77,7 +78,7 @@ function greet(config: Config, { stdout, cwd }: Environment): void {
     ? shownPath(config.database.slice('sqlite:'.length), cwd)
     : withoutPassword(config.database)
   const lines = [
-    ['manifests', shownPath(config.manifestsDir, cwd)],
+    ['manifests', config.git?.url ?? shownPath(config.manifestsDir, cwd)],
     ['database', database],
     ['socket', shownPath(config.socketPath, cwd)],
     ...(config.http === undefined ? [] : [['http', `http://${config.http.host}:${config.http.port}`]]),

@@ -1,7 +1,9 @@
 import { statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import type { Problem } from '../../manifest/manifest.ts'
 import { counted } from '../display.ts'
 import { exitCodes } from '../environment.ts'
+import { githubAnnotation } from '../github-annotation.ts'
 import { shownPath } from '../place-text.ts'
 import { outputOption, print } from '../print.ts'
 import { problemText } from '../problem-text.ts'
@@ -11,10 +13,13 @@ import type { Verb } from '../verb.ts'
 /** `hermes validate [PATH]`: every problem of every file, with its place and what to do. Exit code 0 or 1. */
 export const validate: Verb = {
   define: (command) =>
-    command.argument('[path]', 'file or directory; the manifests directory when left out').addOption(outputOption()),
+    command
+      .argument('[path]', 'file or directory; the manifests directory when left out')
+      .addOption(outputOption(['table', 'json', 'yaml', 'github'])),
   examples: [
     ['hermes validate', 'check the manifests directory'],
     ['hermes validate quotes.yaml -o json', 'check one file, for a program'],
+    ['hermes validate manifests -o github', 'annotate the files of a pull request'],
   ],
   run: async ({ args, environment, options, config }) => {
     const settings = config()
@@ -25,7 +30,9 @@ export const validate: Verb = {
     const root = shownPath(rootOf(path ?? settings.manifestsDir), environment.cwd)
     const { problems, files, manifests } = report
     await print(environment.stdout, options.output, report, () => {
-      const found = problems.map((problem) => problemText(problem, environment.stdout, root)).join('')
+      const textOf = (problem: Problem): string =>
+        options.output === 'github' ? githubAnnotation(problem, root) : problemText(problem, environment.stdout, root)
+      const found = problems.map(textOf).join('')
       const { isTerminal } = environment.stdout
       const counts = [counted(files, 'file', isTerminal), counted(manifests, 'manifest', isTerminal)]
       return `${found}${counts.join(', ')}, ${counted(problems.length, 'problem', isTerminal)}\n`

@@ -20,7 +20,8 @@ interface CatalogueRow {
 type ColumnRow = Pick<CatalogueRow, 'tbl' | 'kind' | 'name' | 'type' | 'required'>
 type IndexRow = Pick<CatalogueRow, 'tbl' | 'name' | 'is_key' | 'plain' | 'columns'>
 
-const named = `c.relnamespace = pg_catalog.to_regnamespace(pg_catalog.quote_ident(pg_catalog.current_schema())) AND c.relname = ANY ($1::text[]::name[])`
+const here = `c.relnamespace = pg_catalog.to_regnamespace(pg_catalog.quote_ident(pg_catalog.current_schema()))`
+const named = `${here} AND c.relname = ANY ($1::text[]::name[])`
 
 /** Text is indexed by its bytes, so that its greatest value is the same everywhere. */
 const ordered = `NOT EXISTS (
@@ -65,6 +66,13 @@ export async function postgresShapes(
       ),
     ]),
   )
+}
+
+/** The tables and views in the first schema of the search path, but for Hermes' own. */
+export async function postgresNames(database: Database, signal?: AbortSignal): Promise<readonly string[]> {
+  const sql = `SELECT c.relname::text AS name FROM pg_catalog.pg_class AS c
+WHERE ${here} AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT starts_with(c.relname::text, 'hermes_')`
+  return (await database.query<{ name: string }>(sql, [], signal)).map(({ name }) => name)
 }
 
 const dataTablesSql = `

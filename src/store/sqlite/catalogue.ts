@@ -57,6 +57,12 @@ export async function sqliteShapes(
   )
 }
 
+/** The tables and views in the file, but for SQLite's and Hermes' own. */
+export async function sqliteNames(database: Database, signal?: AbortSignal): Promise<readonly string[]> {
+  const sql = `SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT GLOB 'sqlite_*' AND name NOT GLOB 'hermes_*'`
+  return (await database.query<{ name: string }>(sql, [], signal)).map(({ name }) => name)
+}
+
 const reserved = (name: string, type: string): string =>
   `EXISTS (SELECT 1 FROM pragma_table_xinfo(m.name) AS c WHERE c.name = '${name}' AND upper(c.type) = '${type}' AND c."notnull" = 1)`
 

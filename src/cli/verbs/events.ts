@@ -1,0 +1,79 @@
+import { Option } from 'commander'
+import { HermesError } from '../../errors.ts'
+import type { Key } from '../../manifest/manifest.ts'
+import type { Api, EventEntry } from '../../service/api.ts'
+import { relativeTime, roughDuration } from '../display.ts'
+import type { Output } from '../environment.ts'
+import { outputOption, print } from '../print.ts'
+import { runningService } from '../reach.ts'
+import { resolveKey } from '../resource-name.ts'
+import { formatTable, type TableColumn } from '../table.ts'
+import type { Verb } from '../verb.ts'
+import { watch } from '../watch.ts'
+
+/** `hermes events`: what happened since the service began, repeats folded. Throws `service_absent` without one. */
+export const events: Verb = {
+  define: (command) =>
+    command
+      .addOption(new Option('--for <KIND/NAME>', 'what happened to one resource'))
+      .option('-w, --watch', 'show it again whenever something happens')
+      .addOption(outputOption()),
+  examples: [
+    ['hermes events', 'what happened, the latest last'],
+    ['hermes events --for SourceDefinition/quotes', 'to one resource'],
+    ['hermes events --watch', 'and keep looking'],
+  ],
+  run: async ({ environment, options, config }) => {
+    const settings = config()
+    const api = await runningService(settings)
+    if (api === undefined) {
+      const message = `no service answers on ${settings.socketPath}, and it alone keeps what happened`
+      throw new HermesError('service_absent', message)
+    }
+    const key = typeof options.for === 'string' ? await keyMeant(api, options.for) : undefined
+    const { stdout } = environment
+    const render = (entries: readonly EventEntry[]) => eventsText(entries, Date.now(), stdout)
+    if (options.watch === true) return watch(environment, WATCH_MS, async () => render(await api.events(key)))
+    const entries = await api.events(key)
+    await print(stdout, options.output, entries, () => render(entries))
+    return undefined
+  },
+}
+
+const WATCH_MS = 1_000
+
+/** Resources that are gone may still stand in events, and tables that are well in no status. */
+async function keyMeant(api: Api, given: string): Promise<Key> {
+  const [entries, { resources }] = await Promise.all([api.events(), api.status()])
+  const told = entries.flatMap(({ key }) => (key === undefined ? [] : [named(key)]))
+  const tables = resources.flatMap(({ table }) => (table === undefined ? [] : [named(`Table/${table}`)]))
+  return resolveKey(given, [...told, ...tables, ...resources])
+}
+
+function named(key: Key): { readonly kind: string; readonly name: string } {
+  const slash = key.indexOf('/')
+  return { kind: key.slice(0, slash), name: key.slice(slash + 1) }
+}
+
+const columns: readonly TableColumn[] = [
+  { title: 'LAST SEEN' },
+  { title: 'RESOURCE', shrinks: true },
+  { title: 'REASON' },
+  { title: 'MESSAGE', shrinks: true },
+]
+
+/** `2m ago (x17 over 8m)` is the first cell of what happened seventeen times. */
+export function eventsText(entries: readonly EventEntry[], now: number, output: Output): string {
+  if (entries.length === 0) return 'nothing happened yet\n'
+  const rows = entries.map((entry) => [
+    `${relativeTime(entry.lastAt, now)}${repeats(entry)}`,
+    entry.key,
+    entry.type === 'warning' ? { text: entry.reason, style: 'yellow' as const } : entry.reason,
+    entry.message,
+  ])
+  return formatTable(columns, rows, output)
+}
+
+function repeats({ count, firstAt, lastAt }: EventEntry): string {
+  return count === 1 ? '' : ` (x${count} over ${roughDuration(Date.parse(lastAt) - Date.parse(firstAt))})`
+}

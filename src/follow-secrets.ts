@@ -1,0 +1,52 @@
+import type { Manifest } from './manifest/manifest.ts'
+import type { OriginSecrets } from './manifest/origin-secrets.ts'
+import type { Engine } from './reconcile/engine.ts'
+import { type ConnectionSpec, secretsOfConnection } from './resources/connection.ts'
+import { secretsOf } from './resources/open-source.ts'
+import type { SourceRunner } from './resources/source-runner.ts'
+import type { SourceSpec } from './resources/source-spec.ts'
+import { viewOf } from './resources/source-view.ts'
+import type { Log } from './stream/connector.ts'
+
+interface Following {
+  readonly engine: Engine
+  readonly runner: SourceRunner
+  readonly secrets: Pick<OriginSecrets, 'onChange'>
+  readonly log: Log
+}
+
+/**
+ * When secrets change, until disposed: looks again at the resources that use them, and has the sources that failed tried
+ * at once. Those that fetch well take new values up with their next fetch.
+ */
+export function followSecrets({ engine, runner, secrets, log }: Following): Disposable {
+  const unfollow = secrets.onChange((names) => {
+    const users = usersOf(names, engine)
+    engine.resync(users)
+    const sources = runner.subjects().filter(({ manifest }) => {
+      const { connection } = viewOf(manifest)
+      return users.has(`SourceDefinition/${manifest.name}`) || (connection && users.has(`Connection/${connection}`))
+    })
+    runner
+      .retry(sources.map(({ manifest }) => manifest.name))
+      .catch((error: unknown) =>
+        log.error({ error: String(error), sources: sources.length }, 'sources not tried again'),
+      )
+  })
+  return { [Symbol.dispose]: unfollow }
+}
+
+/** The resources whose own spec names one of the secrets. */
+function usersOf(names: ReadonlySet<string>, engine: Engine): ReadonlySet<string> {
+  const users = engine.state().resources.filter(({ desired }) => desired !== undefined && uses(desired, names))
+  return new Set(users.map(({ key }) => key))
+}
+
+function uses(manifest: Manifest, names: ReadonlySet<string>): boolean {
+  return secretsIn(manifest).some((name) => names.has(name))
+}
+
+function secretsIn(manifest: Manifest): readonly string[] {
+  if (manifest.kind === 'Connection') return secretsOfConnection(manifest as Manifest<ConnectionSpec>)
+  return manifest.kind === 'SourceDefinition' ? secretsOf(manifest as Manifest<SourceSpec>) : []
+}

@@ -1,0 +1,158 @@
+import type { Clock } from '../clock.ts'
+import { HermesError, toHermesError } from '../errors.ts'
+import type { StatusReport } from './status.ts'
+import { type KnownStatus, knownStatus, type StatusCommit, statusCommit } from './status-change.ts'
+
+/** A branch of files, wherever it is. */
+export interface FileBranch {
+  /** What it holds now: files by path, and when it last changed in milliseconds since the epoch, if it is there at all. */
+  read(signal: AbortSignal): Promise<{ readonly files: ReadonlyMap<string, Uint8Array>; readonly committedAt?: number }>
+  /** Adds a commit to what was last read or committed. False when it has changed since: nothing was written. */
+  commit(commit: StatusCommit, signal: AbortSignal): Promise<boolean>
+}
+
+export interface StatusBranchOptions {
+  readonly files: FileBranch
+  /** For the log. */
+  readonly branch: string
+  /** Milliseconds from one commit to the next, at least. */
+  readonly intervalMs: number
+  readonly clock: Clock
+  /** Told when the branch cannot be written, and again when the reason is another or it could be meanwhile. */
+  readonly log: { warn(fields: object, message: string): void }
+}
+
+/** Keeps a branch in step with the reports it is given: one commit for all that changed, none for figures alone. */
+export interface StatusBranch extends AsyncDisposable {
+  /**
+   * Has the branch say what the report says, soon or once the interval is over. Returns at once and never throws: what
+   * fails is tried again, and of the reports that come in meanwhile the newest counts.
+   */
+  take(report: StatusReport): void
+  /** The same at once; rejects when it fails. */
+  publish(report: StatusReport, signal: AbortSignal): Promise<void>
+}
+
+/** Changes come in flocks. */
+const SOON_MS = 3_000
+const FIRST_BACKOFF_MS = 5_000
+const LONGEST_BACKOFF_MS = 300_000
+/** How often somebody else may be faster. */
+const ROUNDS = 4
+
+/** Disposing it gives up what is under way; the next one begins with what the branch says. */
+export function statusBranch(options: StatusBranchOptions): StatusBranch {
+  return new Publisher(options)
+}
+
+interface Known extends KnownStatus {
+  readonly committedAt: number
+}
+
+class Publisher implements StatusBranch {
+  readonly #options: StatusBranchOptions
+  readonly #closing = new AbortController()
+  #known: Known | undefined
+  #next: StatusReport | undefined
+  #working: Promise<void> | undefined
+  #failures = 0
+  #trouble = ''
+
+  constructor(options: StatusBranchOptions) {
+    this.#options = options
+  }
+
+  take(report: StatusReport): void {
+    if (!isInForce(report) || this.#closing.signal.aborted) return
+    this.#next = report
+    this.#working ??= this.#work(this.#closing.signal)
+  }
+
+  async publish(report: StatusReport, signal: AbortSignal): Promise<void> {
+    if (!isInForce(report)) return
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const found = await statusCommit(await this.#read(signal), report)
+      if (found === undefined) return
+      // Whatever ends the attempt: what the branch says has to be read again.
+      this.#known = undefined
+      const committedAt = this.#options.clock.now()
+      if (await this.#options.files.commit(found.commit, signal)) {
+        this.#known = { ...found.after, committedAt }
+        return
+      }
+    }
+    throw new HermesError('git_push_refused', `${this.#options.branch} has moved at each of ${ROUNDS} attempts`)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort()
+    await this.#working
+  }
+
+  async #work(signal: AbortSignal): Promise<void> {
+    while (this.#next !== undefined && !signal.aborted) {
+      await this.#attempt(signal).catch((error: unknown) => this.#backOff(error, signal))
+    }
+    this.#working = undefined
+  }
+
+  async #attempt(signal: AbortSignal): Promise<void> {
+    await this.#settle(signal)
+    await this.#untilDue(signal)
+    const report = this.#next
+    if (report === undefined) return
+    await this.publish(report, signal)
+    if (this.#next === report) this.#next = undefined
+    this.#failures = 0
+    this.#trouble = ''
+  }
+
+  /** After a start everything is on its way for a moment: that is not worth a commit, unless it lasts. */
+  async #settle(signal: AbortSignal): Promise<void> {
+    const { clock, intervalMs } = this.#options
+    const latest = clock.now() + intervalMs
+    do await clock.sleep(SOON_MS, signal)
+    while (this.#next?.resources.some(isUnseen) === true && clock.now() < latest)
+  }
+
+  async #untilDue(signal: AbortSignal): Promise<void> {
+    const { clock, intervalMs } = this.#options
+    const { committedAt } = await this.#read(signal)
+    const now = clock.now()
+    // Who committed last may have another clock.
+    const waitMs = Math.min(committedAt, now) + intervalMs - now
+    if (waitMs > 0) await clock.sleep(waitMs, signal)
+  }
+
+  async #read(signal: AbortSignal): Promise<Known> {
+    if (this.#known !== undefined) return this.#known
+    const { files, branch } = this.#options
+    const content = await files.read(signal)
+    this.#known = {
+      ...knownStatus(content.files, branch),
+      committedAt: content.committedAt ?? Number.NEGATIVE_INFINITY,
+    }
+    return this.#known
+  }
+
+  async #backOff(thrown: unknown, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return
+    const { branch, clock, log } = this.#options
+    const { code, message } = toHermesError(thrown)
+    if (message !== this.#trouble) log.warn({ branch, code, error: message }, 'status branch not written')
+    this.#trouble = message
+    this.#known = undefined
+    this.#failures += 1
+    const backoffMs = FIRST_BACKOFF_MS * 2 ** Math.min(this.#failures - 1, 10)
+    await clock.sleep(Math.min(backoffMs, LONGEST_BACKOFF_MS), signal).catch(() => undefined)
+  }
+}
+
+/** Before any revision is in force there is nothing to tell; an empty repository would even get this branch as its own. */
+function isInForce({ revision }: StatusReport): boolean {
+  return revision !== ''
+}
+
+function isUnseen({ reason }: StatusReport['resources'][number]): boolean {
+  return reason === 'Reconciling'
+}

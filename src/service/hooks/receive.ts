@@ -1,0 +1,37 @@
+import type { Clock } from '../../clock.ts'
+import { HermesError } from '../../errors.ts'
+import type { Delivery, HookHeaders } from './hook-host.ts'
+import { judge, type Verdict, type Watched } from './judge.ts'
+import { paced } from './pace.ts'
+
+/** Push webhooks: whose they are taken, and what they set going. */
+export interface Hooks extends Watched {
+  /** What the Git host signs with; asked at every webhook. Undefined or empty: webhooks are off. */
+  secret(): string | undefined
+  /** Has the repository looked at. Once too often does no harm. */
+  wake(): void
+}
+
+/** Takes a webhook; throws `webhook_off`, `unauthorized` or `request_invalid`. */
+export type ReceiveHook = (headers: HookHeaders, body: Uint8Array) => Verdict
+
+/** A repository is looked at once in that time at most, whatever is sent again and again. */
+const PACE_MS = 1_000
+
+/** Wakes for every webhook that tells of a push to what is watched, until `stopping` aborts. */
+export function hookReceiver(hooks: Hooks, clock: Clock, stopping: AbortSignal): ReceiveHook {
+  const wake = paced(() => hooks.wake(), PACE_MS, clock, stopping)
+  return (headers, body) => {
+    const secret = hooks.secret()
+    if (secret === undefined || secret === '') throw new HermesError('webhook_off', 'webhooks have no secret')
+    const verdict = judge(deliveryOf(headers, body), secret, hooks)
+    if (verdict.kind === 'wakes') wake()
+    return verdict
+  }
+}
+
+function deliveryOf(headers: HookHeaders, body: Uint8Array): Delivery {
+  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8')
+  const isForm = /^application\/x-www-form-urlencoded\b/i.test(String(headers['content-type'] ?? ''))
+  return { headers, body, payload: isForm ? (new URLSearchParams(text).get('payload') ?? '') : text }
+}
