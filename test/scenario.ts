@@ -55,7 +55,7 @@ export async function runScenario(scenario: Scenario, home: Home): Promise<void>
 
 const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {}, child: () => silent }
 
-const looks = new Set(['plan', 'exit-code', 'state', 'problem', 'rows', 'columns', 'tables'])
+const looks = new Set(['plan', 'fetches', 'exit-code', 'state', 'problem', 'rows', 'columns', 'tables'])
 
 class Stage implements AsyncDisposable {
   readonly #scenario: Scenario
@@ -85,6 +85,8 @@ class Stage implements AsyncDisposable {
         return void (await this.#home.witness(text.slice('sql '.length)))
       case 'plan':
         return this.#comparePlan(rest.at(-1) ?? '')
+      case 'fetches':
+        return this.#compareFetches(rest.at(-1) ?? '')
       case 'exit-code':
         return this.#look(async (hermes) => expect(exitCodeOf(await hermes.api.plan())).toBe(Number(rest[0])))
       case 'apply':
@@ -159,14 +161,25 @@ class Stage implements AsyncDisposable {
     })
     await this.#look(async (hermes) => {
       const plan = await hermes.api.plan()
-      expect(plan.resources.filter(({ blocked, waitsFor }) => blocked === undefined && waitsFor === undefined)).toEqual(
-        [],
+      const open = plan.resources.filter(
+        ({ blocked, waitsFor, opensAt }) => (blocked ?? waitsFor ?? opensAt) === undefined,
       )
+      expect(open).toEqual([])
     })
   }
 
   async #comparePlan(section: string): Promise<void> {
     await this.#look(async (hermes) => expect(describePlan(await hermes.api.plan())).toBe(this.#section(section)))
+  }
+
+  async #compareFetches(section: string): Promise<void> {
+    await this.#look(async (hermes) => {
+      const { resources } = await hermes.api.plan()
+      const lines = resources.flatMap(({ key, refetches = [] }) =>
+        refetches.map(({ source, rows }) => `${key}: ${rows === undefined ? '' : `${rows} rows of `}${source}`),
+      )
+      expect(lines.length === 0 ? 'nothing' : lines.join('\n')).toBe(this.#section(section))
+    })
   }
 
   async #approve(key: string): Promise<void> {
@@ -238,13 +251,14 @@ function exitCodeOf(plan: Plan): number {
 
 /** A plan without its SQL, which differs between the databases: one line a step. */
 function describePlan(plan: Plan): string {
-  const lines = plan.resources.flatMap(({ key, steps, blocked, waitsFor }) => [
+  const lines = plan.resources.flatMap(({ key, steps, blocked, waitsFor, opensAt }) => [
     ...steps.map(({ op, summary, reason, destroys }) => {
       const rows = destroys?.rows === undefined ? '' : ` [${destroys.rows} rows]`
       return `${op} ${key}: ${summary}${rows} because ${reason}`
     }),
     ...(blocked === undefined ? [] : [`! ${key}: ${blocked.code}`]),
     ...(waitsFor === undefined ? [] : [`. ${key}: waits for ${waitsFor}`]),
+    ...(opensAt === undefined ? [] : [`. ${key}: waits for its window`]),
   ])
   return lines.length === 0 ? 'nothing' : lines.join('\n')
 }

@@ -22,7 +22,7 @@ function hermes(...args: readonly string[]) {
 }
 
 describe.each([
-  ['examples/public-apis', 12],
+  ['examples/public-apis', 14],
   ['examples/quickstart/manifests', 11],
   ['manifests', 0],
 ])('%s', (folder, manifests) => {

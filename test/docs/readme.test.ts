@@ -23,7 +23,9 @@ async function ownDatabase(): Promise<AsyncDisposable & { readonly url: string }
 /** Whether a block changes nothing. */
 function onlyLooks(commands: string): boolean {
   const lines = commands.trim().split('\n')
-  return lines.every((line) => /^(export |curl |npx hermes-status|npx hermes (get|list|plan) )/.test(line))
+  return lines.every((line) =>
+    /^(export |curl |npx hermes-status|npx hermes (get|list|plan|tree|trace|events)\b)/.test(line),
+  )
 }
 
 describe.concurrent('every command', () => {
