@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { runScript, startScript } from './child.ts'
-import { type Place, runHermes } from './hermes.ts'
+import { type DirectoryPlace, runHermes } from './hermes.ts'
 import { atLeast, atMost, type Figure, interleave, median, megabytes, perSecond, ratio } from './measure.ts'
 import { columns } from './records.ts'
 import { workspace } from './workspace.ts'
@@ -62,7 +62,11 @@ async function hermesSide(
 ): Promise<Taken> {
   using folder = workspace()
   await using prepared = await destination.prepare(folder.path)
-  const place: Place = { manifests: join(folder.path, 'manifests'), dataDir: folder.path, database: prepared.database }
+  const place: DirectoryPlace = {
+    manifests: join(folder.path, 'manifests'),
+    dataDir: folder.path,
+    database: prepared.database,
+  }
   mkdirSync(place.manifests)
   writeFileSync(join(place.manifests, 'bench.yaml'), manifest(api))
   await runHermes(['apply', '--no-run'], place)

@@ -37,7 +37,7 @@ spec:
 }
 
 /** Nobody listens there: a source that is fetched would fail. */
-const connection = `apiVersion: hermes/v1
+export const connectionManifest = `apiVersion: hermes/v1
 kind: Connection
 metadata: { name: bench }
 spec:
@@ -52,7 +52,7 @@ function write(folder: string, path: string, text: string): void {
 
 /** Writes the manifests of a fleet and its Connection. */
 export function writeFleet(folder: string, fleet: Fleet): void {
-  write(folder, 'connection.yaml', connection)
+  write(folder, 'connection.yaml', connectionManifest)
   for (let index = 0; index < fleet.sources; index += 1) {
     write(folder, sourceFile(index), sourceManifest(fleet, index))
   }

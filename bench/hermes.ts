@@ -9,19 +9,24 @@ import { peakRss, root } from './child.ts'
 
 /** Where one Hermes of a bench reads and keeps things. */
 export interface Place {
-  readonly manifests: string
+  /** Absent: the flags say where manifests come from. */
+  readonly manifests?: string
   readonly dataDir: string
   /** Absent: SQLite in the data directory. */
   readonly database?: string
 }
 
-function launch(verb: readonly string[], place: Place): ChildProcess {
+/** A place with a directory of manifests. */
+export type DirectoryPlace = Place & { readonly manifests: string }
+
+function launch(verb: readonly string[], place: Place, env: Readonly<Record<string, string>> = {}): ChildProcess {
   const database = place.database === undefined ? [] : ['--database', place.database]
-  const flags = ['--manifests', place.manifests, '--data-dir', place.dataDir, ...database]
+  const manifests = place.manifests === undefined ? [] : ['--manifests', place.manifests]
+  const flags = [...manifests, '--data-dir', place.dataDir, ...database]
   return spawn(process.execPath, [join(root, 'bin/hermes.js'), ...verb, ...flags], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, HERMES_LOG_LEVEL: 'error' },
+    env: { ...process.env, HERMES_LOG_LEVEL: 'error', ...env },
   })
 }
 
@@ -47,12 +52,21 @@ export interface Service extends AsyncDisposable {
   get<T>(path: string): Promise<T>
   text(path: string): Promise<string>
   post(path: string, body?: unknown): Promise<void>
+  /** Posts a body as it is. */
+  send(path: string, body: string, headers: Readonly<Record<string, string>>): Promise<void>
 }
 
-async function ask(socketPath: string, method: string, path: string, body?: unknown): Promise<string> {
-  const headers = body === undefined ? {} : { 'content-type': 'application/json' }
-  const asked = request({ socketPath, path, method, headers })
-  asked.end(body === undefined ? undefined : JSON.stringify(body))
+interface Question {
+  readonly method: string
+  readonly path: string
+  readonly body?: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+async function ask(socketPath: string, { method, path, body, headers = {} }: Question): Promise<string> {
+  const type = body === undefined ? {} : { 'content-type': 'application/json' }
+  const asked = request({ socketPath, path, method, headers: { ...type, ...headers } })
+  asked.end(body)
   const [response] = (await once(asked, 'response')) as [IncomingMessage]
   const answer = await text(response)
   if ((response.statusCode ?? 500) >= 300) throw new Error(`${method} ${path}: ${response.statusCode} ${answer}`)
@@ -60,25 +74,32 @@ async function ask(socketPath: string, method: string, path: string, body?: unkn
 }
 
 /** Starts `hermes serve` and waits until it is ready. Disposing it stops it and waits for its end. */
-export async function serve(place: Place, flags: readonly string[] = []): Promise<Service> {
-  const child = launch(['serve', ...flags], place)
+export async function serve(
+  place: Place,
+  flags: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Service> {
+  const child = launch(['serve', ...flags], place, env)
   child.stdout?.resume()
   const exit = once(child, 'exit')
   const socketPath = join(place.dataDir, 'hermes.sock')
   for (let ready = false; !ready; ) {
     if (child.exitCode !== null) throw new Error(`hermes serve ended with ${child.exitCode}`)
     await delay(50)
-    ready = await ask(socketPath, 'GET', '/readyz').then(
+    ready = await ask(socketPath, { method: 'GET', path: '/readyz' }).then(
       () => true,
       () => false,
     )
   }
   return {
     pid: child.pid ?? 0,
-    get: async <T>(path: string) => JSON.parse(await ask(socketPath, 'GET', path)) as T,
-    text: (path) => ask(socketPath, 'GET', path),
+    get: async <T>(path: string) => JSON.parse(await ask(socketPath, { method: 'GET', path })) as T,
+    text: (path) => ask(socketPath, { method: 'GET', path }),
     post: async (path, body) => {
-      await ask(socketPath, 'POST', path, body)
+      await ask(socketPath, { method: 'POST', path, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
+    },
+    send: async (path, body, headers) => {
+      await ask(socketPath, { method: 'POST', path, body, headers })
     },
     [Symbol.asyncDispose]: async () => {
       child.kill('SIGTERM')

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Fleet, sourceFile, sourceManifest, tableName, writeFleet } from './fleet.ts'
-import { exactCpuMs, type Place, runHermes, type Service, serve } from './hermes.ts'
+import { type DirectoryPlace, exactCpuMs, runHermes, type Service, serve } from './hermes.ts'
 import { atMost, type Figure, milliseconds, quantile, seconds } from './measure.ts'
 import { markFetched } from './seed.ts'
 import { workspace } from './workspace.ts'
@@ -40,7 +40,7 @@ async function pace(service: Service): Promise<{ cpuMs: number; laps: number }> 
 }
 
 /** Processor time of one lap over everything: what a service that laps every second burns more than an idle one. */
-async function lapCpu(place: Place, idleCpuMs: number): Promise<number> {
+async function lapCpu(place: DirectoryPlace, idleCpuMs: number): Promise<number> {
   await using service = await serve(place, ['--resync', '1s'])
   await atRest(service)
   const { cpuMs, laps } = await pace(service)
@@ -48,7 +48,7 @@ async function lapCpu(place: Place, idleCpuMs: number): Promise<number> {
 }
 
 /** Milliseconds from the end of writing a file until the database's own catalogue has its new column. */
-async function timeChange(place: Place, database: DatabaseSync, round: number): Promise<number> {
+async function timeChange(place: DirectoryPlace, database: DatabaseSync, round: number): Promise<number> {
   const index = (round * 211 + 7) % fleet.sources
   const column = `added_${round}`
   const catalogue = database.prepare('select 1 from pragma_table_info(?) where name = ?')
@@ -62,7 +62,10 @@ async function timeChange(place: Place, database: DatabaseSync, round: number): 
 }
 
 /** One running service: what it burns by itself, and how long each of many changed files takes. */
-async function watched(place: Place, file: string): Promise<{ idleCpuMs: number; changes: readonly number[] }> {
+async function watched(
+  place: DirectoryPlace,
+  file: string,
+): Promise<{ idleCpuMs: number; changes: readonly number[] }> {
   await using service = await serve(place)
   await atRest(service)
   const { cpuMs: idleCpuMs } = await pace(service)

@@ -5,6 +5,7 @@ import { root } from './child.ts'
 import { postgresDestination, sqliteDestination } from './destinations.ts'
 import { evaluate } from './evaluate.ts'
 import { fetchBench } from './fetch.ts'
+import { git } from './git.ts'
 import { idle } from './idle.ts'
 import { machine } from './machine.ts'
 import { manifests } from './manifests.ts'
@@ -18,6 +19,7 @@ const benches: Readonly<Record<string, () => Promise<Figure[]>>> = {
   'evaluate-sqlite': () => evaluate('sqlite'),
   'evaluate-postgres': () => evaluate('postgres'),
   idle,
+  git,
 }
 
 const options = process.argv.slice(2)
