@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { withHome } from '../store/homes.ts'
+import { type GitFigures, gitRounds } from './git-rounds.ts'
 import { type KillFigures, killRounds, type Phase } from './kill-rounds.ts'
 import { propertyRounds } from './property-rounds.ts'
 
@@ -7,12 +8,16 @@ const { values } = parseArgs({
   options: {
     sqlite: { type: 'string', default: '200' },
     postgres: { type: 'string', default: '50' },
+    /** For each phase with kills on each database, instead of a number of rounds; 0 rounds leave a database out. */
+    minutes: { type: 'string' },
     seed: { type: 'string', default: '1' },
-    phase: { type: 'string', default: 'fetch,reconcile,removal,property' },
+    phase: { type: 'string', default: 'fetch,reconcile,removal,git,property' },
   },
 })
 
-const phases = values.phase.split(',') as (Phase | 'property')[]
+type Dialect = 'sqlite' | 'postgres'
+
+const phases = values.phase.split(',') as (Phase | 'git' | 'property')[]
 const seed = Number(values.seed)
 const kills: string[] = []
 const histories: string[] = []
@@ -23,11 +28,7 @@ for (const dialect of ['sqlite', 'postgres'] as const) {
       const onHistory = progressOf(dialect, phase, rounds)
       const figures = await propertyRounds({ dialect, histories: rounds, seed, onHistory })
       histories.push(`| ${dialect} | ${figures.histories} | ${figures.seconds.toFixed(0)} |`)
-    } else {
-      const onRound = progressOf(dialect, phase, rounds)
-      const figures = await withHome(dialect, (home) => killRounds({ home, phase, rounds, seed, onRound }))
-      kills.push(line(dialect, phase, figures))
-    }
+    } else kills.push(line(dialect, phase, await killed(dialect, phase, rounds)))
   }
 }
 if (kills.length > 0) {
@@ -38,15 +39,30 @@ if (histories.length > 0) {
   console.log(['\n| database | random histories | seconds |', '|---|---|---|', ...histories].join('\n'))
 }
 
+function killed(dialect: Dialect, phase: Phase | 'git', count: number): Promise<KillFigures | GitFigures> {
+  const { minutes } = values
+  const rounds = minutes === undefined ? count : Number.POSITIVE_INFINITY
+  const until = minutes === undefined ? Number.POSITIVE_INFINITY : Date.now() + Number(minutes) * 60_000
+  const options = { rounds, until, seed, onRound: progressOf(dialect, phase, rounds) }
+  return withHome(dialect, (home) =>
+    phase === 'git'
+      ? withHome(dialect, (fresh) => gitRounds({ ...options, home, fresh }))
+      : killRounds({ ...options, home, phase }),
+  )
+}
+
 /** Every round on a terminal, now and then a line elsewhere. */
-function progressOf(dialect: string, phase: string, rounds: number): (round: number) => void {
+function progressOf(dialect: Dialect, phase: string, rounds: number): (round: number) => void {
+  const all = Number.isFinite(rounds) ? ` of ${rounds}` : ''
   return (round) => {
-    const text = `${dialect} ${phase}: ${round} of ${rounds}`
+    const text = `${dialect} ${phase}: ${round}${all}`
     if (process.stdout.isTTY) process.stdout.write(`\r${text}${round === rounds ? '\n' : ''}`)
     else if (round % 25 === 0 || round === rounds) console.log(text)
   }
 }
 
-function line(dialect: string, phase: Phase, { rounds, interrupted, rows, seconds }: KillFigures): string {
-  return `| ${dialect} | ${phase} | ${rounds} | ${interrupted} | ${rows} | ${seconds.toFixed(0)} |`
+function line(dialect: Dialect, phase: string, figures: KillFigures | GitFigures): string {
+  const { rounds, interrupted, rows, seconds } = figures
+  const during = 'acts' in figures ? `${phase} (${figures.acts} acts)` : phase
+  return `| ${dialect} | ${during} | ${rounds} | ${interrupted} | ${rows} | ${seconds.toFixed(0)} |`
 }

@@ -9,6 +9,10 @@ const bin = resolve(import.meta.dirname, '../../bin/hermes.js')
 export interface ServiceOptions {
   readonly home: string
   readonly database: string
+  /** Where manifests are from; the directory `manifests` of its home when absent. */
+  readonly origin?: readonly string[]
+  /** More of its environment. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 /** `hermes serve` as a process of its own, to be killed. */
@@ -20,11 +24,11 @@ export class Service {
 
   constructor(options: ServiceOptions) {
     this.#options = options
-    const { home, database } = options
-    const flags = ['--manifests', join(home, 'manifests'), '--data-dir', join(home, 'data'), '--database', database]
+    const { home, database, origin = ['--manifests', join(home, 'manifests')], env } = options
+    const flags = [...origin, '--data-dir', join(home, 'data'), '--database', database]
     this.#child = spawn(process.execPath, [bin, 'serve', ...flags, '--log-level', 'info'], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, NO_COLOR: '1' },
+      env: { ...process.env, NO_COLOR: '1', ...env },
     })
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.on('data', (chunk: Buffer) => {
@@ -46,15 +50,21 @@ export class Service {
     await this.#exited
   }
 
-  /** SIGTERM; the answer is the exit code. */
-  async stop(): Promise<number | null> {
+  /** SIGTERM drains and ends well, whatever is under way; throws when it does not. */
+  async stop(): Promise<void> {
     this.#child.kill('SIGTERM')
     await this.#exited
-    return this.#child.exitCode
+    const { exitCode } = this.#child
+    if (exitCode !== 0) throw new Error(`SIGTERM ended hermes with ${exitCode}:\n${this.#output}`)
+  }
+
+  /** Its unix socket. */
+  get socket(): string {
+    return join(this.#options.home, 'data', 'hermes.sock')
   }
 
   async status(): Promise<StatusReport | undefined> {
-    return getJson<StatusReport>(join(this.#options.home, 'data', 'hermes.sock'), '/api/v1/status')
+    return getJson<StatusReport>(this.socket, '/api/v1/status')
   }
 
   /** Waits until `met` holds of the status; throws with the last status after a minute. */
@@ -65,8 +75,8 @@ export class Service {
       last = (await this.status()) ?? last
       if (last !== undefined && met(last)) return last
     }
-    const found = last?.resources.map(({ kind, name, state, table, rows }) =>
-      [kind, name, state, table, rows].join(' '),
+    const found = last?.resources.map(({ kind, name, state, table, rows, message }) =>
+      [kind, name, state, table, rows, state === 'ready' ? '' : message].join(' '),
     )
     const problems = JSON.stringify(last?.problems)
     throw new Error(`not settled within a minute: ${JSON.stringify(found, null, 1)} with the problems ${problems}`)
