@@ -43,7 +43,7 @@ export async function gitRounds(options: GitOptions): Promise<GitFigures> {
   await using world = await GitWorld.create(api.url, random)
   await using directory = await ownDirectory()
   const soak: Soak = { home, directory: directory.path, world, api, random }
-  let rows = await settle(soak, new Set())
+  let rows = await settle(soak)
   let round = 0
   let interrupted = 0
   while (round < rounds && Date.now() < until) {
@@ -59,7 +59,7 @@ export async function gitRounds(options: GitOptions): Promise<GitFigures> {
     options.onRound?.(round)
   }
   await using other = await ownDirectory()
-  await settle({ ...soak, home: fresh, directory: other.path }, new Set())
+  await settle({ ...soak, home: fresh, directory: other.path })
   return { rounds: round, interrupted, acts: world.acts, rows, seconds: (Date.now() - started) / 1_000 }
 }
 
@@ -83,14 +83,15 @@ async function gitRound(soak: Soak): Promise<RoundFigures> {
   api.takeRequests()
   await using watch = new RowWatch(home, [...world.sources.values()].filter(isAnchor))
   let interrupted = await disturbed(soak)
-  while (random.next() < 0.3) interrupted = await disturbed(soak)
+  while (random.next() < 0.4) interrupted = await disturbed(soak)
   if (random.next() < 0.3) await world.act()
-  await world.heal()
   const finished = await finishedSources(home)
   const early = api.takeRequests()
-  refuseRepeats(world.seen.lasting, early)
-  const rows = await settle(soak, finished)
+  const rows = await settle(soak)
   await watch.stop()
+  const { lasting, unbroken } = world.seen
+  refuseRepeats(lasting, early)
+  refuseRepeats(lasting.union(finished.intersection(unbroken)), api.takeRequests())
   return { interrupted, rows }
 }
 
@@ -116,16 +117,17 @@ async function disturbed(soak: Soak): Promise<boolean> {
   }
 }
 
-/** Runs the service until the newest commit is in force as a whole; answers with the rows that were compared. */
-async function settle(soak: Soak, finished: ReadonlySet<string>): Promise<number> {
-  const { home, world, api } = soak
+/** Heals everything before the service starts or soon after, waits for the newest commit; answers with the rows compared. */
+async function settle(soak: Soak): Promise<number> {
+  const { home, world, random } = soak
+  const isEarly = random.next() < 0.5
+  if (isEarly) await world.heal()
   const service = serve(soak)
   try {
+    if (!isEarly && !world.isWhole) await delay(random.between(0, 2_000))
+    if (!isEarly) await world.heal()
     await service.until((report) => world.isNewest(report.revision) && isSettled(report, world.sources))
-    const rows = await compareTables(home, world.sources)
-    const kept = world.seen.lasting.union(finished.intersection(world.seen.unbroken))
-    if (finished.size > 0) refuseRepeats(kept, api.takeRequests())
-    return rows
+    return await compareTables(home, world.sources)
   } catch (error) {
     throw new Error(`${String(error)}\n${service.output}`, { cause: error })
   } finally {

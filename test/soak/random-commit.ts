@@ -54,7 +54,7 @@ const mend: Edit = (tree) => ({ ...tree, broken: new Map() })
 
 const note: Edit = (tree, _random, serial) => ({ ...tree, note: serial })
 
-const edits: readonly Edit[] = [add, add, add, remove, remove, change, change, relocate, relocate, spoil, mend, note]
+const edits = [add, add, add, remove, remove, change, change, relocate, relocate, spoil, spoil, mend, note] as const
 
 function fileOf(tree: GitTree, { name }: WorldSource): string {
   return tree.files.get(name) ?? `${name}.yaml`

@@ -123,8 +123,17 @@ class GitOrigin implements RepositoryOrigin {
     await this.#refreshing.catch(() => undefined)
   }
 
-  #refresh(signal: AbortSignal): Promise<Snapshot> {
-    return this.#inTurn(() => this.#look(signal))
+  /** Who is told to stop does not wait for the look of somebody else. */
+  async #refresh(signal: AbortSignal): Promise<Snapshot> {
+    signal.throwIfAborted()
+    const stopped = Promise.withResolvers<never>()
+    const stop = (): void => stopped.reject(signal.reason)
+    signal.addEventListener('abort', stop, { once: true })
+    try {
+      return await Promise.race([this.#inTurn(() => this.#look(signal)), stopped.promise])
+    } finally {
+      signal.removeEventListener('abort', stop)
+    }
   }
 
   /** One at a time. */
