@@ -6,6 +6,8 @@ export interface Upstream {
   readonly path: string
   /** Commits these files on `main`, on top of what is there. */
   commit(files: Iterable<readonly [path: string, text: string]>): void
+  /** The id of the newest commit. */
+  head(): string
 }
 
 const git = (path: string, args: readonly string[], input?: string): string =>
@@ -29,6 +31,7 @@ export function openUpstream(path: string): Upstream {
       git(path, ['fast-import', '--quiet', '--force'], parts.join(''))
       commits += 1
     },
+    head: () => git(path, ['rev-parse', 'main']).trim(),
   }
 }
 

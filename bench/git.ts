@@ -76,12 +76,9 @@ async function firstPush(kind: 'sqlite' | 'postgres'): Promise<number> {
   using database =
     own === undefined ? new DatabaseSync(join(place.dataDir, 'hermes.db'), { readOnly: true }) : undefined
   const tables = async (): Promise<number> => {
-    const sql = `select count(*) as tables from ${own === undefined ? 'sqlite_master' : 'information_schema.tables'} where `
-    if (own !== undefined)
-      return Number(
-        (await query<{ tables: string }>(own.url, `${sql} table_schema = 'public' and table_${tableCount}`))[0]?.tables,
-      )
-    return Number(database?.prepare(`${sql} type = 'table' and ${tableCount}`).get()?.['tables'])
+    if (database !== undefined) return countTables(database)
+    const sql = `select count(*) as tables from information_schema.tables where table_schema = 'public' and table_${tableCount}`
+    return Number((await query<{ tables: string }>(own?.url ?? '', sql))[0]?.tables)
   }
   await until('the first push', async () => (await tables()) === fleet.tables, 50)
   await service.post('/api/v1/reconcile')
@@ -139,12 +136,14 @@ async function opened(file: string): Promise<DatabaseSync> {
   }
 }
 
+/** In a transaction: a schema that changes all the time would not let a lone statement through. */
 function countTables(database: DatabaseSync): number {
-  return Number(
-    database.prepare(`select count(*) as tables from sqlite_master where type = 'table' and ${tableCount}`).get()?.[
-      'tables'
-    ],
-  )
+  database.exec('begin')
+  const row = database
+    .prepare(`select count(*) as tables from sqlite_master where type = 'table' and ${tableCount}`)
+    .get()
+  database.exec('commit')
+  return Number(row?.['tables'])
 }
 
 async function timeChanges(
@@ -177,26 +176,30 @@ async function burst(service: Service, upstream: Upstream, fleet: Fleet): Promis
     const index = changed[count % changed.length] ?? 0
     const text = sourceManifest(fleet, index).replace('every: 1d', `every: ${1_000 + count}h`)
     upstream.commit([[`manifests/${sourceFile(index)}`, text]])
-    void push(service, upstream)
+    await push(service, upstream)
   }
-  const last = `every ${1_000 + BURST - 1}h`
-  const stepsOf = async (index: number): Promise<readonly StepEvent[]> =>
-    (await service.get<StepEvent[]>(`/api/v1/events?for=SourceDefinition/${sourceName(index)}`)).filter(({ message }) =>
-      message.includes('every '),
-    )
   await until(
     'the last commit',
-    async () => (await stepsOf(changed.at(-1) ?? 0)).some(({ message }) => message.includes(last)),
-    100,
+    async () => (await service.get<Revision>('/api/v1/status')).revision.endsWith(upstream.head()),
+    500,
   )
+  await service.post('/api/v1/reconcile')
+  const stepsOf = async (index: number): Promise<readonly StepEvent[]> => {
+    const events = await service.get<StepEvent[]>(`/api/v1/events?for=SourceDefinition/${sourceName(index)}`)
+    return events.filter(({ reason }) => reason === 'StepApplied')
+  }
   const counts = await Promise.all(
     changed.map(async (index) => (await stepsOf(index)).reduce((sum, { count }) => sum + count, 0)),
   )
   return Math.max(...counts)
 }
 
+interface Revision {
+  readonly revision: string
+}
+
 interface StepEvent {
-  readonly message: string
+  readonly reason: string
   readonly count: number
 }
 
