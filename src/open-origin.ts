@@ -53,14 +53,13 @@ async function openGitOrigin(parts: OriginParts, git: GitConfig): Promise<Opened
       .slice(0, 16),
   )
   await using opened = new AsyncDisposableStack()
-  const access = opened.use(await openGitAccess(address, gitCredentials(secrets), `${dir}-access`))
   const run = gitRunner(environment)
   const repository = new GitRepository({
     dir,
     url: address.url,
     ref: git.ref,
     run,
-    remoteEnv: () => access.env,
+    openAccess: () => openGitAccess(address, gitCredentials(secrets), `${dir}-access`),
     timeoutMs: TIMEOUT_MS,
   })
   const importKeys = gitRunner(environment, {}, 'gpg')

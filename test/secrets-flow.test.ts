@@ -235,9 +235,10 @@ async function validated(place: Place, environment: Readonly<Record<string, stri
   return problems.map(({ at, code }) => `${at.file} ${code}`)
 }
 
-/** All that lies on the disk, read as if it were text. */
+/** All that lies on the disk, read as if it were text; a file that was on its way to another name is there under that. */
 async function everythingIn(root: string): Promise<string> {
   const entries = await readdir(root, { recursive: true, withFileTypes: true })
   const files = entries.filter((each) => each.isFile())
-  return (await Promise.all(files.map((each) => readFile(join(each.parentPath, each.name), 'latin1')))).join('\n')
+  const texts = files.map((each) => readFile(join(each.parentPath, each.name), 'latin1').catch(() => ''))
+  return (await Promise.all(texts)).join('\n')
 }

@@ -6,6 +6,7 @@ import { type Blob, parseBlobs } from './blobs.ts'
 import { configEnv } from './config-env.ts'
 import { entriesAt } from './entries-at.ts'
 import { exclusively } from './exclusively.ts'
+import type { GitAccess } from './git-access.ts'
 import type { GitAnswer, GitCall, RunGit } from './git-command.ts'
 import { gitFailure } from './git-failure.ts'
 import { type GitHead, type GitRef, type GitSource, revisionOf, sourceOf } from './git-ref.ts'
@@ -21,8 +22,8 @@ export interface RepositoryOptions {
   /** The default branch of the other side when absent. */
   readonly ref: GitRef | undefined
   readonly run: RunGit
-  /** For what crosses the network, credentials among it. */
-  readonly remoteEnv: () => Readonly<Record<string, string>>
+  /** Asked before each exchange with the other side, so that credentials that changed are the ones used. */
+  readonly openAccess: () => Promise<GitAccess>
   /** Milliseconds for which the other side may be silent. */
   readonly timeoutMs: number
 }
@@ -216,9 +217,9 @@ export class GitRepository {
   }
 
   async #remote(what: string, call: GitCall): Promise<GitAnswer> {
-    const { dir, url, remoteEnv, timeoutMs } = this.#options
-    const own = remoteEnv()
-    const env = { ...own, ...configEnv(promisor(url), own) }
+    const { dir, url, openAccess, timeoutMs } = this.#options
+    await using access = await openAccess()
+    const env = { ...access.env, ...configEnv(promisor(url), access.env) }
     using patience = new Patience(timeoutMs)
     try {
       const signal = AbortSignal.any([call.signal, patience.signal])

@@ -36,15 +36,15 @@ async function commitBy(name: string, message: string, date: string): Promise<st
 async function opened() {
   const git = gitRunner(process.env)
   const parts = { url: upstream.path, run: git, timeoutMs: 10_000 }
+  const openAccess = () => openGitAccess(parseGitAddress(upstream.path), {}, join(home, 'access'))
   const clone = new GitRepository({
     ...parts,
     dir: join(home, 'clone'),
     ref: { branch: 'main' },
-    remoteEnv: () => ({}),
+    openAccess,
   })
   await clone.open(signal)
   await clone.fetch(signal)
-  const openAccess = () => openGitAccess(parseGitAddress(upstream.path), {}, join(home, 'access'))
   const scratch = new BareRepository({ ...parts, dir: join(home, 'scratch'), openAccess })
   return { clone, commits: new Commits({ clone, scratch }) }
 }

@@ -2,7 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type GitCredentials, openGitAccess, parseGitAddress } from '../../../src/origin/git/git-access.ts'
+import {
+  type GitAccess,
+  type GitCredentials,
+  openGitAccess,
+  parseGitAddress,
+} from '../../../src/origin/git/git-access.ts'
 import { gitRunner } from '../../../src/origin/git/git-command.ts'
 import { gitOrigin, type RepositoryOrigin } from '../../../src/origin/git/git-origin.ts'
 import type { GitRef } from '../../../src/origin/git/git-ref.ts'
@@ -130,9 +135,8 @@ async function openParts(url: string, home: string, options: FollowOptions): Pro
   const address = parseGitAddress(url)
   const variables = { PATH: options.programs ?? process.env['PATH'] }
   await using stack = new AsyncDisposableStack()
-  const access = stack.use(await openGitAccess(address, credentials, `${dir}-access`))
-  const remoteEnv = (): Readonly<Record<string, string>> => access.env
-  const repository = new GitRepository({ dir, url: address.url, ref, run: gitRunner(variables), remoteEnv, timeoutMs })
+  const openAccess = (): Promise<GitAccess> => openGitAccess(address, credentials, `${dir}-access`)
+  const repository = new GitRepository({ dir, url: address.url, ref, run: gitRunner(variables), openAccess, timeoutMs })
   const importKeys = gitRunner(variables, {}, 'gpg')
   const verifier = trust && stack.use(await openVerifier(repository, trust, { dir: `${dir}-trust`, importKeys }))
   const logged: string[] = []

@@ -81,6 +81,7 @@ describe('what the machine lacks, and what others left on it', () => {
     const then = new Date(Date.now() - 3 * 86_400_000)
     for (const name of names.slice(0, 2)) await utimes(join(home, name), then, then)
     await using first = await FollowedRepository.open(upstream.path, { home, trust: { ssh: '' } })
+    await first.read()
     const mine = (await readdir(home)).filter((name) => /-(?:access|trust)-/.test(name))
     expect(mine).not.toEqual(expect.arrayContaining(['clone-access-left01']))
     expect(mine).not.toEqual(expect.arrayContaining(['clone-trust-left01']))

@@ -1,6 +1,6 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { parseGitAddress } from '../../../src/origin/git/git-access.ts'
 import { sourceText } from '../../manifest/texts.ts'
 import { namesOf } from '../watched-directory.ts'
@@ -69,6 +69,17 @@ describe('https', () => {
     await using followed = await first.restart({ credentials: { username: 'ann', password: 'old' } })
     expectKept(before, await followed.read(), 'git_unauthorized')
     expect(followed.logged.join()).toContain('git_unauthorized')
+  })
+
+  test('a password that was replaced is the one used at the next look', async () => {
+    await using upstream = await oneSource()
+    await using server = await HttpGitServer.start({ root: upstream.root, auth: `ann:${TOKEN}` })
+    const credentials = { username: 'ann', password: 'old' }
+    await using followed = await FollowedRepository.open(server.url(), { credentials })
+    expect((await followed.read()).problems.map(({ code }) => code)).toEqual(['git_unauthorized'])
+    credentials.password = TOKEN
+    followed.origin.wake()
+    expect((await followed.read()).problems).toEqual([])
   })
 
   test('403 is unauthorized, 404 is a repository that is missing, 5xx and 429 are a server that is away', async () => {
@@ -156,12 +167,21 @@ describe('what must not be seen', () => {
     for (const file of await filesBelow(wrong.home)) expect(await readFile(file, 'latin1')).not.toContain(TOKEN)
   })
 
-  test('keys and certificates lie in files that only this user reads, and that go with the process', async () => {
+  test('keys and certificates lie in files that only this user reads, and only while git needs them', async () => {
     await using upstream = await oneSource()
-    await using followed = await FollowedRepository.open(upstream.path, { credentials: { ca: 'PEM' } })
-    expect((await readdir(followed.home)).filter((name) => name.includes('access'))).toHaveLength(1)
+    await using server = await HttpGitServer.start({ root: upstream.root })
+    server.fault = hang
+    await using followed = await FollowedRepository.open(server.url(), { credentials: { ca: 'PEM' } })
+    const ownDirectories = async (): Promise<string[]> =>
+      (await readdir(followed.home)).filter((name) => name.includes('access')).map((name) => join(followed.home, name))
+    expect(await ownDirectories()).toEqual([])
+    const reading = outcomeOf(followed.read())
+    await processesOf(server.url(), ({ length }) => length > 1)
+    const [own = '', ...others] = await ownDirectories()
+    expect([(await stat(join(own, 'ca.pem'))).mode & 0o777, others]).toEqual([0o600, []])
     await followed.close()
-    expect((await readdir(followed.home)).filter((name) => name.includes('access'))).toEqual([])
+    expect(await reading).toBe('stopped')
+    await vi.waitFor(async () => expect(await ownDirectories()).toEqual([]))
   })
 
   test('a stop ends git and all of its helpers', async () => {
