@@ -15,12 +15,12 @@ export interface Hooks extends Watched {
 /** Takes a webhook; throws `webhook_off`, `unauthorized` or `request_invalid`. */
 export type ReceiveHook = (headers: HookHeaders, body: Uint8Array) => Verdict
 
-/** A repository is looked at once in that time at most, whatever is sent again and again. */
-const PACE_MS = 1_000
+/** A repository is looked at once a second at most, and of a long burst of pushes only at its begin and its end. */
+const pace = { everyMs: 1_000, quietMs: 500, mostMs: 10_000 }
 
 /** Wakes for every webhook that tells of a push to what is watched, until `stopping` aborts. */
 export function hookReceiver(hooks: Hooks, clock: Clock, stopping: AbortSignal): ReceiveHook {
-  const wake = paced(() => hooks.wake(), PACE_MS, clock, stopping)
+  const wake = paced(() => hooks.wake(), pace, clock, stopping)
   return (headers, body) => {
     const secret = hooks.secret()
     if (secret === undefined || secret === '') throw new HermesError('webhook_off', 'webhooks have no secret')
