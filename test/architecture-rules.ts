@@ -33,6 +33,7 @@ export const leaves: ReadonlySet<string> = new Set([
   'error-table-git.ts',
   'clock.ts',
   'lossless-json.ts',
+  'markdown-text.ts',
   'shared-text.ts',
 ])
 

@@ -1,4 +1,4 @@
-import { code, prose, table } from './markdown-text.ts'
+import { code, prose, table } from '../markdown-text.ts'
 import type { ResourceState, ResourceStatus, StatusProblem, StatusReport } from './status.ts'
 import { statusPath } from './status-file.ts'
 

@@ -1,3 +1,4 @@
+import { code, html, longestRun, prose } from '../markdown-text.ts'
 import type { Step } from './controller.ts'
 import {
   applyCommand,
@@ -74,7 +75,7 @@ function details(alike: Alike): string {
   const [plan] = alike
   const each = alike.length === 1 ? '' : ' each'
   const count = `${plan.steps.length} ${plan.steps.length === 1 ? 'step' : 'steps'}${each}`
-  const summary = `<details><summary><code>${html(`${symbolOf(plan)} ${titleOf(alike)}`)}</code>: ${count}</summary>`
+  const summary = `<details><summary><code>${html(plain(`${symbolOf(plan)} ${titleOf(alike)}`))}</code>: ${count}</summary>`
   return [summary, ...members(alike), ...plan.steps.map((step) => stepText(step, plan)), '</details>'].join('\n\n')
 }
 
@@ -111,24 +112,6 @@ function held({ held: all }: Plan): string {
 }
 
 /** Text that neither starts markup nor ends a table's cell. */
-function prose(text: string): string {
-  return html(plain(text).replace(/\s+/g, ' ')).replace(/([\\`*_[\]|~#@])/g, '\\$1')
-}
-
-function code(text: string): string {
-  const one = plain(text).replace(/\s+/g, ' ').replaceAll('|', '\\|')
-  const fence = '`'.repeat(longestRun(one) + 1)
-  return fence.length === 1 ? `\`${one}\`` : `${fence} ${one} ${fence}`
-}
-
-function html(text: string): string {
-  return plain(text).replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
-}
-
-function longestRun(text: string): number {
-  return Math.max(0, ...[...text.matchAll(/`+/g)].map(([run]) => run.length))
-}
-
 function sentence(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`
 }

@@ -1,5 +1,6 @@
 import type { BareRepository } from './bare-repository.ts'
 import { parseBlobs } from './blobs.ts'
+import { fetchArgs } from './fetch-args.ts'
 import { gitFailure } from './git-failure.ts'
 import { parseTree } from './tree.ts'
 
@@ -54,16 +55,6 @@ export async function fetchBranch(
   const files = await filesAt(repository, head, signal)
   return { head, commits: commits.length, committedAt: Number(seconds) * 1_000, files }
 }
-
-const fetchArgs = [
-  'fetch',
-  '--progress',
-  '--no-tags',
-  '--no-write-fetch-head',
-  '--no-recurse-submodules',
-  '--no-auto-maintenance',
-  '--no-show-forced-updates',
-]
 
 /** Ordinary files by their path; links and submodules are passed over. */
 async function filesAt(

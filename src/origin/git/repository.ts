@@ -6,6 +6,7 @@ import { type Blob, parseBlobs } from './blobs.ts'
 import { configEnv } from './config-env.ts'
 import { entriesAt } from './entries-at.ts'
 import { exclusively } from './exclusively.ts'
+import { fetchArgs } from './fetch-args.ts'
 import type { GitAccess } from './git-access.ts'
 import type { GitAnswer, GitCall, RunGit } from './git-command.ts'
 import { gitFailure } from './git-failure.ts'
@@ -96,7 +97,7 @@ export class GitRepository {
     const { dir, ref } = this.#options
     const { source, name, commit } = ref === undefined ? await this.#default(signal) : sourceOf(ref)
     if (commit === undefined || commit !== (await this.#commitAt(this.#headRef, signal))) {
-      const args = [...fetchArgs, '--depth=1', 'origin', `+${source}:${this.#headRef}`]
+      const args = [...partialFetch, '--depth=1', 'origin', `+${source}:${this.#headRef}`]
       await this.#remote(`fetch ${source}`, { args, signal })
       // It is tried again after the next one.
       await tidy(dir, (call) => this.#check('tidy up', { ...call, signal })).catch(() => signal.throwIfAborted())
@@ -267,19 +268,10 @@ function promisor(url: string): readonly (readonly [string, string])[] {
   ]
 }
 
-const fetchArgs = [
-  'fetch',
-  '--progress',
-  '--no-tags',
-  '--no-write-fetch-head',
-  '--no-recurse-submodules',
-  '--no-auto-maintenance',
-  '--no-show-forced-updates',
-  '--filter=blob:none',
-]
+const partialFetch = [...fetchArgs, '--filter=blob:none']
 
 /** As Git itself asks for what a clone without contents lacks: no negotiation over commits. */
-const blobArgs = ['-c', 'fetch.negotiationAlgorithm=noop', ...fetchArgs]
+const blobArgs = ['-c', 'fetch.negotiationAlgorithm=noop', ...partialFetch]
 
 function shortHash(value: unknown): string {
   return hash('sha256', JSON.stringify(value)).slice(0, 16)

@@ -22,10 +22,12 @@ function oneLine(text: string): string {
   return text.replace(/\s+/g, ' ').replace(/\p{Cc}/gu, '')
 }
 
-function html(text: string): string {
+/** Text for a tag of HTML within Markdown. */
+export function html(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 }
 
-function longestRun(text: string): number {
+/** Length of the longest run of backticks: a fence around the text needs one more. */
+export function longestRun(text: string): number {
   return Math.max(0, ...[...text.matchAll(/`+/g)].map(([run]) => run.length))
 }
