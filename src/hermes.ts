@@ -155,7 +155,10 @@ export async function openHermes(config: Config, parts: HermesParts, options: He
       return countFiles(await origin.read(new AbortController().signal))
     const path = resolve(given ?? config.manifestsDir)
     const found = await stat(path).catch(() => undefined)
-    if (found === undefined) throw new HermesError('not_found', `${given ?? path} does not exist`)
+    if (found === undefined)
+      throw new HermesError('not_found', `${given ?? path} does not exist`, {
+        fix: 'Name a file or a directory of manifests.',
+      })
     const isFile = found.isFile()
     const root = isFile ? rootOf(path) : path
     await using from = directoryOrigin({ root, read, clock, log })

@@ -103,7 +103,8 @@ async function readFileBeside(
   const root = inside ? config.manifestsDir : dirname(path)
   const now = clock.now()
   const entry = await readEntry(namedFrom(root, path), undefined, { root, read, find: listFinder(root, now), now })
-  if (entry === undefined) throw new HermesError('not_found', `${file} does not exist`)
+  if (entry === undefined)
+    throw new HermesError('not_found', `${file} does not exist`, { fix: 'Name a file of manifests.' })
   const [problem] = entry.problems
   if (problem !== undefined) {
     throw new HermesError(problem.code as 'invalid_value', problem.message, { at: problem.at, fix: problem.fix })

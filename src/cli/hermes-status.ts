@@ -6,13 +6,13 @@ import { interruptible } from './interruptible.ts'
 import { shownPath } from './place-text.ts'
 import { outputOption, print } from './print.ts'
 import { statusReader, type WrittenStatus } from './read-status.ts'
-import { ofKind, resolveKey } from './resource-name.ts'
+import { isKnownKind, ofKind, resolveKey } from './resource-name.ts'
 import { statusText } from './status-text.ts'
 import type { Verb } from './verb.ts'
 import { watch } from './watch.ts'
 
 /**
- * `hermes-status [KIND[/NAME]]`: how every resource is. Asks the service; with none it reads what was written, into the
+ * `hermes-status [KIND | [KIND/]NAME]`: how every resource is. Asks the service; with none it reads what was written, into the
  * branch of a repository or back into a directory, and says so. Exit code 1 without any answer; with --exit-code 2 when
  * something is neither ready nor suspended.
  */
@@ -20,7 +20,7 @@ export function statusVerb(written: WrittenStatus): Verb {
   return {
     define: (command) =>
       command
-        .argument('[resource]', 'Kind or Kind/name; everything when left out')
+        .argument('[resource]', 'Kind, Kind/name, or a name alone; everything when left out')
         .option('-w, --watch', 'show it again whenever it changes')
         .option('--exit-code', 'exit with 2 when something is neither ready nor suspended')
         .addOption(new Option('--every <SECONDS>', 'seconds between looks with --watch').default(2).argParser(Number))
@@ -50,7 +50,10 @@ export function statusVerb(written: WrittenStatus): Verb {
 
 function select(report: StatusReport, given: string | undefined): StatusReport {
   if (given === undefined) return report
-  if (!given.includes('/')) return { ...report, resources: ofKind(report.resources, given) }
+  const isWord = !given.includes('/')
+  if (isWord && (isKnownKind(given) || !report.resources.some(({ name }) => name === given))) {
+    return { ...report, resources: ofKind(report.resources, given) }
+  }
   const key = resolveKey(given, report.resources)
   return { ...report, resources: report.resources.filter((each) => keyOf(each) === key) }
 }

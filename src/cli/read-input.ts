@@ -4,8 +4,19 @@ import { text } from 'node:stream/consumers'
 import { HermesError } from '../errors.ts'
 import type { Environment } from './environment.ts'
 
-/** The text of a file, or of standard input for `-`. Throws `file_unreadable`, and `usage` where nobody pipes anything. */
+/**
+ * The manifests in a file, or in standard input for `-`. Throws `file_unreadable`, `usage` where nobody pipes anything, and
+ * `request_invalid` where there is nothing in it.
+ */
 export async function readInput(file: string, environment: Environment): Promise<string> {
+  const content = await contentOf(file, environment)
+  if (content.trim() !== '') return content
+  throw new HermesError('request_invalid', `${file === '-' ? 'what is piped in' : file} is empty`, {
+    fix: 'Write at least one document with apiVersion, kind, metadata and spec.',
+  })
+}
+
+async function contentOf(file: string, environment: Environment): Promise<string> {
   if (file === '-') {
     if (environment.stdin.isTTY === true) {
       throw new HermesError('usage', 'nothing is piped in', { fix: 'Name a file, or pipe manifests into the command.' })

@@ -44,10 +44,15 @@ export function sourceName(given: string): string {
 export function ofKind<T extends Named>(resources: readonly T[], given: string | undefined): readonly T[] {
   if (given === undefined) return resources
   const found = resources.filter(({ kind }) => isKind(given, kind))
-  if (found.length > 0 || knownKinds.some((kind) => isKind(given, kind))) return found
+  if (found.length > 0 || isKnownKind(given)) return found
   throw new HermesError('not_found', `there is no kind ${given}${didYouMean(given, knownKinds)}`, {
     fix: `Use one of ${knownKinds.join(', ')}.`,
   })
+}
+
+/** Whether a word stands for one of the kinds that people write. */
+export function isKnownKind(given: string): boolean {
+  return knownKinds.some((kind) => isKind(given, kind))
 }
 
 /** The kinds that people write; for messages and completion, so that neither has to load the schemas. */

@@ -171,7 +171,10 @@ async function validated(desk: Desk, text: string, file: string): Promise<readon
   const { manifests, problems } = await readAs(desk, file, text)
   if (problems.length > 0) throw problemsError(problems)
   const documents = separateDocuments(text)
-  if (documents.length === 0) throw new HermesError('request_invalid', 'the text holds no manifest')
+  if (documents.length === 0) {
+    const fix = 'Write at least one document with apiVersion, kind, metadata and spec.'
+    throw new HermesError('request_invalid', 'the text holds no manifest', { fix })
+  }
   const keys = [...documents.map(keyOf), ...manifests.filter(({ generated }) => generated !== undefined).map(keyOf)]
   const twice = keys.find((key, i) => keys.indexOf(key) < i)
   if (twice !== undefined) throw new HermesError('duplicate_name', `${twice} stands twice`)

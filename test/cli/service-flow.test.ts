@@ -29,6 +29,11 @@ it('fetches by itself, and hermes-status tells', async () => {
   expect(stdout).toMatch(/^KIND +NAME +STATE .*\nSourceDefinition +cities +ready +5 +(now|\d+s ago) +in .* -\n$/)
   expect((await place.status('source/cities', '-o', 'yaml')).stdout).toContain('state: ready')
   expect((await place.status('connections')).stdout).toBe('no resources\n')
+  expect((await place.status('cities')).stdout).toContain('SourceDefinition  cities')
+  expect(await place.status('city')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('there is no kind city'),
+  })
 })
 
 it('answers the other commands, from wherever they are asked', async () => {
@@ -38,6 +43,13 @@ it('answers the other commands, from wherever they are asked', async () => {
   expect(await place.hermes('list')).toMatchObject({ code: 0, stderr: '' })
   expect(await place.hermes('reconcile')).toMatchObject({ code: 0, stdout: 'reconciled everything\n' })
   expect((await place.hermes('plan')).stdout).toContain('nothing to do')
+  await writeFile(join(place.directory, 'empty.yaml'), '')
+  expect(await place.hermes('add', 'empty.yaml')).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(
+      /^error\[request_invalid\]: empty\.yaml is empty\n {2}fix: Write at least one document/,
+    ),
+  })
   expect((await place.hermes('__complete', '--', 'run', 'c')).stdout).toBe('cities\n')
 })
 
