@@ -16,6 +16,7 @@ export function fleetSubjects(fleet: Fleet): FetchSubject[] {
     }
     const name = sourceName(index)
     const manifest = {
+      key: `SourceDefinition/${name}`,
       kind: 'SourceDefinition',
       name,
       labels: {},

@@ -2,6 +2,7 @@ import type { Location } from '../errors.ts'
 
 /** One validated YAML document: what the user wrote, and where. */
 export interface Manifest<Spec = unknown> {
+  readonly key: Key
   readonly kind: string
   readonly name: string
   readonly labels: Readonly<Record<string, string>>

@@ -1,7 +1,7 @@
 import type { Location } from '../errors.ts'
 import { parseDocuments } from './documents.ts'
 import { canonicalHash } from './hash.ts'
-import type { Generated, Manifest } from './manifest.ts'
+import { type Generated, keyOf, type Manifest } from './manifest.ts'
 import { parsePath } from './path.ts'
 import type { ValidDocument } from './validate.ts'
 import { placeOf } from './yaml-place.ts'
@@ -25,7 +25,7 @@ export function parsedManifest(document: ValidDocument, stretch: DocumentStretch
   const { text, firstLine, at } = stretch
   const hash = canonicalHash({ kind, name, spec })
   const locate = (path: string): Location => locateIn(text, path, { ...at, line: firstLine })
-  const manifest = { kind, name, labels, annotations, spec, at, locate, hash, text }
+  const manifest = { key: keyOf({ kind, name }), kind, name, labels, annotations, spec, at, locate, hash, text }
   return generated === undefined ? manifest : { ...manifest, generated }
 }
 

@@ -1,8 +1,25 @@
-import { type Key, keyOf, type Manifest, type Problem } from '../manifest/manifest.ts'
+import type { Key, Manifest, Problem } from '../manifest/manifest.ts'
 import { problem } from '../manifest/problem.ts'
 import { duplicateSecrets } from '../manifest/secret-file.ts'
 import type { FileEntry } from './file-entry.ts'
 import type { Snapshot } from './origin.ts'
+
+/** A snapshot, and what is in force with it. */
+export interface Composed {
+  readonly entries: readonly FileEntry[]
+  readonly snapshot: Snapshot
+  readonly inForce: ReadonlyMap<Key, Manifest>
+  /** Every file declares manifests and nothing else is to be said of it: no problems, secrets or lists. */
+  readonly isPlain: boolean
+}
+
+/** Before anything was read. */
+export const nothingRead: Composed = {
+  entries: [],
+  snapshot: { revision: '', manifests: [], problems: [], brokenFiles: new Set(), complete: false },
+  inForce: new Map(),
+  isPlain: false,
+}
 
 /** Everything a snapshot is made of; entries sorted by file. */
 export interface Parts {
@@ -13,13 +30,40 @@ export interface Parts {
   readonly complete: boolean
   /** Files of which only earlier content is known. */
   readonly stale: ReadonlySet<string>
-  /** What was in force before, by key. */
-  readonly before: ReadonlyMap<Key, Manifest>
+  readonly before: Composed
 }
 
-/** The snapshot, and what is in force with it. */
-export function composeSnapshot(parts: Parts): { snapshot: Snapshot; inForce: ReadonlyMap<Key, Manifest> } {
-  const { stale, before, complete } = parts
+export function composeSnapshot(parts: Parts): Composed {
+  return composeEdited(parts) ?? composeAnew(parts)
+}
+
+/** When files were edited and still declare what they declared, which is what mostly happens, the rest stays as it is. */
+function composeEdited({ entries, before, problems, stale, complete, revision }: Parts): Composed | undefined {
+  const isEven = before.isPlain && problems.length === 0 && stale.size === 0
+  if (!isEven || entries.length !== before.entries.length) return undefined
+  const inForce = new Map(before.inForce)
+  for (const [index, entry] of entries.entries()) {
+    const earlier = before.entries[index]
+    if (entry === earlier) continue
+    if (!isPlain(entry) || !declaresTheSame(entry, earlier)) return undefined
+    for (const each of entry.declared) inForce.set(each.key, each)
+  }
+  const snapshot = { ...before.snapshot, revision, manifests: [...inForce.values()], complete }
+  return { entries, snapshot, inForce, isPlain: true }
+}
+
+function isPlain({ problems, secrets, lists }: FileEntry): boolean {
+  return problems.length === 0 && secrets === undefined && lists.length === 0
+}
+
+function declaresTheSame({ file, declared }: FileEntry, earlier: FileEntry | undefined): boolean {
+  if (file !== earlier?.file || declared.length !== earlier.declared.length) return false
+  return declared.every((each, index) => each.key === earlier.declared[index]?.key)
+}
+
+function composeAnew(parts: Parts): Composed {
+  const { stale, complete } = parts
+  const before = parts.before.inForce
   const entries = withoutLists(parts.entries)
   const brokenFiles = new Set(stale)
   const problems = [...parts.problems]
@@ -36,14 +80,19 @@ export function composeSnapshot(parts: Parts): { snapshot: Snapshot; inForce: Re
     // What is known to hold secrets declares nothing, however broken it is.
     if (entry.secrets === undefined) brokenFiles.add(entry.file)
     problems.push(...entry.problems)
-    for (const each of entry.kept) if (!inForce.has(keyOf(each))) inForce.set(keyOf(each), each)
+    for (const each of entry.kept) if (!inForce.has(each.key)) inForce.set(each.key, each)
   }
   const secrets = entries.flatMap((entry) => entry.secrets ?? [])
   problems.push(...duplicateSecrets(secrets))
   const { revision } = parts
   const manifests = [...inForce.values()]
   const snapshot = { revision, manifests, problems: toldOnce(problems), brokenFiles, complete }
-  return { snapshot: secrets.length === 0 ? snapshot : { ...snapshot, secrets }, inForce }
+  return {
+    entries: parts.entries,
+    snapshot: secrets.length === 0 ? snapshot : { ...snapshot, secrets },
+    inForce,
+    isPlain: problems.length === 0 && stale.size === 0 && parts.entries.every(isPlain),
+  }
 }
 
 /** A list in YAML or JSON that a manifest names is no manifest gone wrong. */
@@ -71,7 +120,7 @@ function declarations(entries: readonly FileEntry[]): { inForce: Map<Key, Manife
   const twice = new Map<Key, Manifest[]>()
   for (const { declared } of entries) {
     for (const each of declared) {
-      const key = keyOf(each)
+      const { key } = each
       const other = inForce.get(key)
       if (other === undefined) inForce.set(key, each)
       else twice.set(key, [...(twice.get(key) ?? [other]), each])
@@ -83,6 +132,6 @@ function declarations(entries: readonly FileEntry[]): { inForce: Map<Key, Manife
 function duplicate(manifest: Manifest, places: readonly Manifest[]): Problem {
   const others = places.filter((each) => each !== manifest).map(({ at }) => `${at.file}:${at.line}`)
   const shown = others.length > 3 ? [...others.slice(0, 3), `${others.length - 3} more places`] : others
-  const message = `${keyOf(manifest)} is also declared in ${shown.join(', ')}`
+  const message = `${manifest.key} is also declared in ${shown.join(', ')}`
   return problem('duplicate_name', message, manifest.locate('metadata.name'), { path: 'metadata.name' })
 }

@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto'
 import type { Clock } from '../clock.ts'
-import type { Key, Manifest, Problem } from '../manifest/manifest.ts'
+import type { Problem } from '../manifest/manifest.ts'
 import { problem, startOf } from '../manifest/problem.ts'
 import type { ReadManifests } from '../manifest/read.ts'
-import { composeSnapshot } from './compose-snapshot.ts'
+import { type Composed, composeSnapshot, nothingRead } from './compose-snapshot.ts'
 import { concurrently } from './concurrently.ts'
 import { codeOf, type FileEntry, isGone, keptFrom, readEntry, readProblem, unreadable } from './file-entry.ts'
 import { listFinder, listSignatures } from './find-lists.ts'
@@ -32,7 +32,7 @@ export class DirectoryState {
   #problems: readonly Problem[] = []
   #complete = true
   #stale: ReadonlySet<string> = new Set()
-  #inForce: ReadonlyMap<Key, Manifest> = new Map()
+  #composed: Composed = nothingRead
 
   constructor(options: DirectoryStateOptions) {
     this.#options = options
@@ -62,16 +62,15 @@ export class DirectoryState {
   /** The present state as a whole. */
   snapshot(): Snapshot {
     this.#sorted ??= [...this.#entries.values()].toSorted((a, b) => (a.file < b.file ? -1 : 1))
-    const { snapshot, inForce } = composeSnapshot({
+    this.#composed = composeSnapshot({
       entries: this.#sorted,
       revision: revisionOf(this.#sorted),
       problems: this.#problems,
       complete: this.#complete,
       stale: this.#stale,
-      before: this.#inForce,
+      before: this.#composed,
     })
-    this.#inForce = inForce
-    return snapshot
+    return this.#composed.snapshot
   }
 
   /** Files elsewhere (behind a link that was not followed) are a matter for the walk. */

@@ -7,7 +7,7 @@ import type { Problem } from '../manifest/manifest.ts'
 import type { ManifestTree, TreeFile } from '../manifest/manifest-tree.ts'
 import type { ReadManifests } from '../manifest/read.ts'
 import { isSecretFile } from '../manifest/secret-file.ts'
-import { composeSnapshot } from './compose-snapshot.ts'
+import { composeSnapshot, nothingRead } from './compose-snapshot.ts'
 import { concurrently } from './concurrently.ts'
 import { type FileEntry, isGone, readContent, readProblem } from './file-entry.ts'
 import { listFinder } from './find-lists.ts'
@@ -51,7 +51,7 @@ async function compose(
     entries.push({ ...about, lists, declared, kept: [], problems })
   }
   const revision = `sha256:${hash('sha256', entries.map((entry) => `${entry.file}\0${entry.hash}\n`).join(''))}`
-  const parts = { entries, revision, problems: [], complete, stale: new Set(unread), before: new Map() }
+  const parts = { entries, revision, problems: [], complete, stale: new Set(unread), before: nothingRead }
   return composeSnapshot(parts).snapshot
 }
 

@@ -1,4 +1,4 @@
-import type { Key, Manifest } from '../manifest/manifest.ts'
+import { type Key, keyOf, type Manifest } from '../manifest/manifest.ts'
 import type { Controller, Subject } from './controller.ts'
 import { type Claim, claimsOf, type LedgerEntry, newestClaim } from './ledger.ts'
 
@@ -57,5 +57,6 @@ export function heldManifest(entry: LedgerEntry): Manifest | undefined {
   const claim = newestClaim(entry)
   if (claim === undefined) return undefined
   const { kind, name, at } = entry
-  return { kind, name, labels: {}, annotations: {}, spec: claim.spec, at, locate: () => at, hash: claim.hash }
+  const written = { labels: {}, annotations: {}, spec: claim.spec, at, locate: () => at }
+  return { key: keyOf(entry), kind, name, ...written, hash: claim.hash }
 }

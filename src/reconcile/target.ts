@@ -1,5 +1,4 @@
 import type { Key, Manifest, Problem } from '../manifest/manifest.ts'
-import { keyOf } from '../manifest/manifest.ts'
 import type { Snapshot } from '../origin/origin.ts'
 import { annotatedHashes, approveAnnotation } from './approval.ts'
 import { type Guard, holdReason, pruneGuard } from './guard.ts'
@@ -82,7 +81,7 @@ class Draft {
   }
 
   declare(manifest: Manifest): void {
-    const key = keyOf(manifest)
+    const { key } = manifest
     if (!this.#input.kinds.has(manifest.kind)) {
       this.problems.push(unknownKind(manifest))
       return
@@ -120,7 +119,7 @@ class Draft {
 
   want(manifest: Manifest): void {
     const controller = this.#input.kinds.get(manifest.kind)
-    const key = keyOf(manifest)
+    const { key } = manifest
     if (controller === undefined || this.wanted.has(key)) return
     const held = this.#heldManifests.get(key)?.reason
     const takesFrom = this.#takesFrom.get(key)
@@ -130,16 +129,18 @@ class Draft {
     const wanted: Wanted = isSame
       ? before
       : {
-          ...bare(manifest),
+          key,
+          kind: manifest.kind,
+          name: manifest.name,
           desired: manifest,
           references: controller.references(manifest.name, manifest.spec),
           ...(priority === 0 ? {} : { priority }),
           ...(held === undefined ? {} : { held }),
           ...(takesFrom === undefined ? {} : { takesFrom }),
         }
-    this.wanted.set(wanted.key, wanted)
+    this.wanted.set(key, wanted)
     if (held !== undefined) this.held.push({ key, at: manifest.at, reason: held })
-    for (const reference of wanted.references) this.#depend(reference, wanted.key)
+    for (const reference of wanted.references) this.#depend(reference, key)
   }
 
   /** What the ledger knows and nobody asks for goes, unless the read has gaps. */
@@ -152,7 +153,13 @@ class Draft {
       this.want(manifest)
       return
     }
-    this.wanted.set(key, { ...bare(entry), references: [], ...(takenBy === undefined ? {} : { takenBy }) })
+    this.wanted.set(key, {
+      key,
+      kind: entry.kind,
+      name: entry.name,
+      references: [],
+      ...(takenBy === undefined ? {} : { takenBy }),
+    })
     if (takenBy === undefined && !this.#isDerived(entry.kind)) this.removals.push(entry)
   }
 
@@ -165,10 +172,6 @@ class Draft {
     if (known === undefined) this.dependents.set(reference, [key])
     else known.push(key)
   }
-}
-
-function bare(resource: { readonly kind: string; readonly name: string }): Pick<Wanted, 'key' | 'kind' | 'name'> {
-  return { key: keyOf(resource), kind: resource.kind, name: resource.name }
 }
 
 function unknownKind(manifest: Manifest): Problem {

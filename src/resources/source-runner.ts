@@ -30,6 +30,8 @@ export interface SourceRunnerOptions {
 export class SourceRunner implements AsyncDisposable {
   readonly #options: SourceRunnerOptions
   readonly #subjects = new Map<string, FetchSubject>()
+  /** Names of sources by their table. */
+  readonly #byTable = new Map<string, Set<string>>()
   readonly #watchers = new Map<string, Set<(progress: { rows: number; pages: number }) => void>>()
   readonly #reports = new Map<string, FetchReport>()
   /** What those need that failed may be there since their last run began. */
@@ -71,12 +73,21 @@ export class SourceRunner implements AsyncDisposable {
 
   /** Takes sources up, or up again as changed. */
   async put(subjects: readonly FetchSubject[]): Promise<void> {
-    for (const subject of subjects) this.#subjects.set(subject.manifest.name, subject)
+    for (const subject of subjects) {
+      const { name } = subject.manifest
+      this.#leaveTable(name)
+      this.#subjects.set(name, subject)
+      const { table } = viewOf(subject.manifest)
+      const others = this.#byTable.get(table)
+      if (others === undefined) this.#byTable.set(table, new Set([name]))
+      else others.add(name)
+    }
     await this.#place(subjects)
   }
 
   /** Lets a source go, before its rows are moved or deleted too; resolves when its run has ended. */
   async remove(name: string): Promise<void> {
+    this.#leaveTable(name)
     this.#subjects.delete(name)
     this.#reports.delete(name)
     this.#mended.delete(name)
@@ -85,8 +96,8 @@ export class SourceRunner implements AsyncDisposable {
 
   /** Derives due times again, all or those of the sources of these tables: the data may have changed behind our back. */
   async evaluate(tables?: ReadonlySet<string>): Promise<void> {
-    const all = [...this.#subjects.values()]
-    const chosen = tables === undefined ? all : all.filter(({ manifest }) => tables.has(viewOf(manifest).table))
+    const names = tables === undefined ? this.#subjects.keys() : [...tables].flatMap((each) => this.#namesOf(each))
+    const chosen = [...names].flatMap((name) => this.#subjects.get(name) ?? [])
     if (chosen.length > 0) await this.#place(chosen)
   }
 
@@ -121,6 +132,19 @@ export class SourceRunner implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#scheduler[Symbol.asyncDispose]()
+  }
+
+  #namesOf(table: string): readonly string[] {
+    return [...(this.#byTable.get(table) ?? [])]
+  }
+
+  #leaveTable(name: string): void {
+    const subject = this.#subjects.get(name)
+    if (subject === undefined) return
+    const { table } = viewOf(subject.manifest)
+    const names = this.#byTable.get(table)
+    names?.delete(name)
+    if (names?.size === 0) this.#byTable.delete(table)
   }
 
   /** A source that failed before its manifest, or something else that it needs, changed is tried at once. */

@@ -148,6 +148,7 @@ function tableManifest(name: string, draft: Draft): Manifest<TableSpec> {
     ...(draft.conflict === undefined ? {} : { conflict: draft.conflict }),
   }
   return {
+    key: `Table/${name}`,
     kind: 'Table',
     name,
     labels: {},

@@ -33,7 +33,8 @@ export function connection(name: string, secret = 'none', place: Place = {}): Ma
 export function manifest(kind: string, name: string, spec: unknown, place: Place = {}): Manifest {
   const at = { file: place.file ?? `${name}.yaml`, line: 1, column: 1 }
   const hash = JSON.stringify([kind, name, spec])
-  return { kind, name, labels: {}, annotations: place.annotations ?? {}, spec, at, locate: () => at, hash }
+  const { annotations = {} } = place
+  return { key: `${kind}/${name}`, kind, name, labels: {}, annotations, spec, at, locate: () => at, hash }
 }
 
 /** One Table for each name that sources use. Pure, and the same for any order of the manifests. */

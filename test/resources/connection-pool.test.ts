@@ -26,6 +26,7 @@ async function echo() {
 function poolOver(url: string, token: () => string): ConnectionPool {
   const at = { file: 'a.yaml', line: 1, column: 1 }
   const manifest = {
+    key: 'Connection/api',
     kind: 'Connection',
     name: 'api',
     labels: {},

@@ -1,5 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { HermesError } from '../../errors.ts'
 import { codeOf } from '../file-entry.ts'
@@ -7,12 +8,15 @@ import { codeOf } from '../file-entry.ts'
 /** One run of git. */
 export interface GitCall {
   readonly args: readonly string[]
-  readonly stdin?: string | Uint8Array
+  /** A stream for one that is asked as it runs: it ends with the stream. */
+  readonly stdin?: string | Uint8Array | Readable
   /** Beside the settings of its runner. */
   readonly env?: Readonly<Record<string, string>>
   readonly signal: AbortSignal
   /** Told whenever git prints something. */
   readonly heard?: () => void
+  /** Given what git prints as it comes, which then is not in the answer. Must not throw. */
+  readonly output?: (part: Buffer) => void
 }
 
 /** How a run of git ended. */
@@ -90,12 +94,14 @@ export function gitRunner(
 async function finish(
   child: ChildProcessWithoutNullStreams,
   closed: Promise<[number | null]>,
-  { stdin = '', heard, signal }: GitCall,
+  { stdin = '', heard, output, signal }: GitCall,
 ): Promise<GitAnswer> {
   // Git may end without reading all of its input.
   child.stdin.on('error', () => undefined)
-  child.stdin.end(stdin)
-  const [[code], stdout, stderr] = await Promise.all([closed, collect(child.stdout), endOf(child.stderr, heard)])
+  if (stdin instanceof Readable) stdin.pipe(child.stdin)
+  else child.stdin.end(stdin)
+  const printed = output === undefined ? collect(child.stdout) : handOn(child.stdout, output)
+  const [[code], stdout, stderr] = await Promise.all([closed, printed, endOf(child.stderr, heard)])
   signal.throwIfAborted()
   return { code: code ?? -1, stdout, stderr }
 }
@@ -134,6 +140,11 @@ async function collect(stream: AsyncIterable<Buffer>): Promise<Buffer> {
     parts.push(part)
   }
   return Buffer.concat(parts)
+}
+
+async function handOn(stream: AsyncIterable<Buffer>, output: (part: Buffer) => void): Promise<Buffer> {
+  for await (const part of stream) output(part)
+  return Buffer.alloc(0)
 }
 
 async function endOf(stream: AsyncIterable<Buffer>, heard: (() => void) | undefined): Promise<string> {

@@ -40,10 +40,8 @@ export interface RepositoryOrigin extends Origin {
   newest(signal: AbortSignal): Promise<Newest>
 }
 
-/** Pushes come in bursts: it is looked when nothing more came for so long … */
-const SETTLE_MS = 100
-/** … and not later than this. */
-const MAX_SETTLE_MS = 3_000
+/** Who tells of pushes waits for the end of a burst himself. */
+const AT_ONCE = { settleMs: 0, maxSettleMs: 0 }
 /** Who reads several times in a row is answered from one look. */
 const FRESH_MS = 2_000
 /** To make a large clone anew costs the other side a lot. */
@@ -77,7 +75,7 @@ class GitOrigin implements RepositoryOrigin {
     this.#options = options
     this.#clock = clock
     this.#state = new GitState({ repository, path, read })
-    this.#wakeUps = new WakeUps(clock, { settleMs: SETTLE_MS, maxSettleMs: MAX_SETTLE_MS })
+    this.#wakeUps = new WakeUps(clock, AT_ONCE)
   }
 
   async *snapshots(signal: AbortSignal): AsyncGenerator<Snapshot, void> {

@@ -1,10 +1,10 @@
 import { posix } from 'node:path'
 import { setImmediate as breathe } from 'node:timers/promises'
 import { HermesError } from '../../errors.ts'
-import type { Key, Manifest, Problem } from '../../manifest/manifest.ts'
+import type { Problem } from '../../manifest/manifest.ts'
 import { problem, startOf } from '../../manifest/problem.ts'
 import type { ReadManifests } from '../../manifest/read.ts'
-import { composeSnapshot } from '../compose-snapshot.ts'
+import { type Composed, composeSnapshot, nothingRead } from '../compose-snapshot.ts'
 import { type FileEntry, keptFrom } from '../file-entry.ts'
 import { type FindLists, type ReadWithLists, readWithLists } from '../lists.ts'
 import type { Snapshot } from '../origin.ts'
@@ -37,9 +37,7 @@ export class GitState {
   /** Of which the clone holds all that matters here. */
   #tree: string | undefined
   #head: GitHead | undefined
-  #revision = ''
-  #problems: readonly Problem[] = []
-  #inForce: ReadonlyMap<Key, Manifest> = new Map()
+  #composed: Composed = nothingRead
 
   constructor(options: GitStateOptions) {
     this.#options = options
@@ -47,7 +45,7 @@ export class GitState {
 
   /** Whether any commit was loaded. */
   get isLoaded(): boolean {
-    return this.#revision !== ''
+    return this.#composed !== nothingRead
   }
 
   /** The commit that was loaded last, and its tree below the path. */
@@ -80,16 +78,8 @@ export class GitState {
 
   /** The present state as a whole; with `trouble`, what kept a newer one from being loaded. */
   snapshot(trouble: readonly Problem[]): Snapshot {
-    const { snapshot, inForce } = composeSnapshot({
-      entries: [...this.#entries.values()].toSorted((a, b) => (a.file < b.file ? -1 : 1)),
-      revision: this.#revision,
-      problems: [...trouble, ...this.#problems],
-      complete: this.isLoaded && this.#problems.length === 0,
-      stale: new Set(),
-      before: this.#inForce,
-    })
-    this.#inForce = inForce
-    return snapshot
+    const { snapshot } = this.#composed
+    return trouble.length === 0 ? snapshot : { ...snapshot, problems: [...trouble, ...snapshot.problems] }
   }
 
   async #loadTree(head: GitHead, tree: string, signal: AbortSignal): Promise<void> {
@@ -105,20 +95,34 @@ export class GitState {
     const hiding = await this.#hiding(head.commit, unsure, signal)
     const changed = this.#tree === undefined ? undefined : new Set(changes.map(({ name }) => name))
     const entries = await this.#read(found, { tree, changed }, signal)
-    await repository.markGood(path, head, signal)
+    const noted = repository.markGood(path, head, signal)
+    const unseen = [...problems, ...hiding.map((name) => linkProblem(name, targets))]
+    const composed = this.#compose(entries, head.revision, unseen)
+    await noted
     this.#files = files
     this.#entries = entries
-    this.#problems = [...problems, ...hiding.map((name) => linkProblem(name, targets))]
+    this.#composed = composed
     this.#tree = tree
-    this.#revision = head.revision
   }
 
-  /** Has the contents sent that the clone lacks; those of changes it never has. */
+  /** `unseen` are parts of the commit that cannot be told. */
+  #compose(entries: ReadonlyMap<string, FileEntry>, revision: string, unseen: readonly Problem[]): Composed {
+    return composeSnapshot({
+      entries: [...entries.values()].toSorted((a, b) => (a.file < b.file ? -1 : 1)),
+      revision,
+      problems: unseen,
+      complete: unseen.length === 0,
+      stale: new Set(),
+      before: this.#composed,
+    })
+  }
+
+  /** Has the contents sent that the clone lacks. */
   async #fetchContents(changes: readonly TreeChange[], signal: AbortSignal): Promise<void> {
     const { repository } = this.#options
     const wanted = changes.flatMap(({ entry }) => (entry !== undefined && hasContent(entry) ? [entry.oid] : []))
     const oids = [...new Set(wanted)]
-    const present = this.#tree === undefined ? await repository.sizes(oids, signal) : new Map()
+    const present = await repository.sizes(oids, signal)
     await repository.fetchBlobs(
       oids.filter((oid) => !present.has(oid)),
       signal,

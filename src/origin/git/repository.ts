@@ -2,9 +2,9 @@ import { hash } from 'node:crypto'
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { HermesError } from '../../errors.ts'
-import { type Blob, parseBlobs } from './blobs.ts'
+import { replaceFile } from '../atomic-write.ts'
+import type { Blob } from './blobs.ts'
 import { configEnv } from './config-env.ts'
-import { entriesAt } from './entries-at.ts'
 import { exclusively } from './exclusively.ts'
 import { fetchArgs } from './fetch-args.ts'
 import type { GitAccess } from './git-access.ts'
@@ -12,9 +12,11 @@ import type { GitAnswer, GitCall, RunGit } from './git-command.ts'
 import { gitFailure } from './git-failure.ts'
 import { type GitHead, type GitRef, type GitSource, revisionOf, sourceOf } from './git-ref.ts'
 import { lockInTheWay, outwaitLock, removeBeginnings } from './leftovers.ts'
+import { type ObjectInfo, type ObjectReader, openObjectReader } from './object-reader.ts'
 import { Patience } from './patience.ts'
 import { tidy } from './tidy.ts'
-import { parseTreeChanges, type TreeChange } from './tree.ts'
+import type { TreeChange } from './tree.ts'
+import { treeChanges } from './tree-changes.ts'
 
 export interface RepositoryOptions {
   /** Of the bare clone; created when missing. */
@@ -29,7 +31,6 @@ export interface RepositoryOptions {
   readonly timeoutMs: number
 }
 
-const EMPTY_TREE = '4b825dc642cb6eb9a060e54bf8d69288fbee4904'
 /** As many of Git's own locks may be in the way of one run, and each is held for less than this, in milliseconds. */
 const MOST_LOCKS = 5
 const LOCK_MS = 5_000
@@ -48,6 +49,11 @@ export class GitRepository {
   /** Where `fetch` puts what it found: two refs of one repository do not get into each other's way. */
   readonly #headRef: string
   #isOpen = false
+  /** Open from the first question until the clone is let go of, so that not every question takes a process. */
+  #reader: ObjectReader | undefined
+  #isOurs = false
+  /** At first there is nothing that a fetch could be the difference to. */
+  #nextFilter = noContents
 
   constructor(options: RepositoryOptions) {
     this.#options = options
@@ -61,7 +67,16 @@ export class GitRepository {
 
   /** Runs work on the clone while no other process does. */
   async exclusively<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    return await exclusively(`${this.#options.dir}.lock`, work, signal)
+    const alone = async (): Promise<T> => {
+      this.#isOurs = true
+      try {
+        return await work()
+      } finally {
+        this.#isOurs = false
+        await this.#closeReader()
+      }
+    }
+    return await exclusively(`${this.#options.dir}.lock`, alone, signal)
   }
 
   /** Makes the clone where there is none, and clears away what a killed process left in one. */
@@ -85,6 +100,7 @@ export class GitRepository {
       await rm(`${dir}.new`, { recursive: true, force: true })
       await fresh.open(signal)
       await fresh.fetch(signal)
+      await this.#closeReader()
       await rm(dir, { recursive: true, force: true })
       await rename(`${dir}.new`, dir)
     } finally {
@@ -97,14 +113,31 @@ export class GitRepository {
     const { dir, ref } = this.#options
     const { source, name, commit } = ref === undefined ? await this.#default(signal) : sourceOf(ref)
     if (commit === undefined || commit !== (await this.#commitAt(this.#headRef, signal))) {
-      const args = [...partialFetch, '--depth=1', 'origin', `+${source}:${this.#headRef}`]
-      await this.#remote(`fetch ${source}`, { args, signal })
+      await this.#fetchHead(source, signal)
       // It is tried again after the next one.
       await tidy(dir, (call) => this.#check('tidy up', { ...call, signal })).catch(() => signal.throwIfAborted())
     }
     const found = await this.#commitAt(this.#headRef, signal)
     if (found === undefined) throw new HermesError('git_ref_missing', `${source} is not a commit`)
     return { commit: found, revision: revisionOf(name, found) }
+  }
+
+  /** Small files that changed come along: mostly they are the manifests that would be asked for next. */
+  async #fetchHead(source: string, signal: AbortSignal): Promise<void> {
+    const fetch = async (filter: string): Promise<void> => {
+      const args = [...fetchArgs, filter, '--depth=1', 'origin', `+${source}:${this.#headRef}`]
+      await this.#remote(`fetch ${source}`, { args, signal, heard: () => this.#expectReading(signal) })
+    }
+    const filter = this.#nextFilter
+    try {
+      await fetch(filter)
+    } catch (error) {
+      if (filter === noContents || !isFilterRefused(error)) throw error
+      await fetch(noContents)
+      this.#nextFilter = noContents
+      return
+    }
+    this.#nextFilter = smallContents
   }
 
   /** What was noted last for a path, by an earlier process too. */
@@ -118,31 +151,27 @@ export class GitRepository {
 
   /** Notes that a commit came into force for a path; what it needs is kept. */
   async markGood(path: string, { commit, revision }: GitHead, signal: AbortSignal): Promise<void> {
-    await this.#check('note the revision', { args: ['update-ref', this.#goodRef(path), commit], signal })
+    signal.throwIfAborted()
+    await this.#write(this.#goodRef(path), commit)
     if (this.#options.ref !== undefined) return
     const branch = revision.slice(0, revision.lastIndexOf('@'))
-    await this.#check('note the branch', { args: ['symbolic-ref', 'HEAD', `refs/heads/${branch}`], signal })
+    await this.#write('HEAD', `ref: refs/heads/${branch}`)
   }
 
   /** The tree of a directory at a commit; undefined when it is not there. The empty path is the root. */
   async tree(commit: string, path: string, signal: AbortSignal): Promise<string | undefined> {
-    if (path === '') {
-      const root = await this.#check('look at the commit', { args: ['rev-parse', `${commit}^{tree}`], signal })
-      return root.stdout.toString('latin1').trim()
-    }
-    const entry = (await entriesAt(this, commit, [path], signal)).get(path)
-    return entry?.mode === '040000' ? entry.oid : undefined
+    const info = await this.#info(path === '' ? `${commit}^{tree}` : `${commit}:${path}`, signal)
+    return info?.type === 'tree' ? info.oid : undefined
   }
 
   /** Whether an object is in the clone. */
   async has(oid: string, signal: AbortSignal): Promise<boolean> {
-    return (await this.ask(['cat-file', '-e', oid], signal)).code === 0
+    return (await this.#info(oid, signal)) !== undefined
   }
 
-  /** What differs between two trees; everything when there is no earlier one. */
+  /** What differs between the files of two trees; everything when there is no earlier one. */
   async changes(before: string | undefined, tree: string, signal: AbortSignal): Promise<readonly TreeChange[]> {
-    const args = ['diff-tree', '-r', '-z', '--no-renames', '--no-commit-id', before ?? EMPTY_TREE, tree]
-    return parseTreeChanges((await this.#check('compare two commits', { args, signal })).stdout)
+    return await this.#read((reader) => treeChanges(reader, before, tree), signal)
   }
 
   /** Has the contents of these files sent, all at once. */
@@ -154,21 +183,14 @@ export class GitRepository {
 
   /** The contents of files that were fetched. */
   async blobs(oids: readonly string[], signal: AbortSignal): Promise<readonly Blob[]> {
-    if (oids.length === 0) return []
-    const call = { args: ['cat-file', '--batch', '--buffer'], stdin: `${oids.join('\n')}\n`, signal }
-    return [...parseBlobs((await this.#check('read file contents', call)).stdout)]
+    const objects = await this.#read((reader) => reader.objects(oids), signal)
+    return oids.map((oid, index) => ({ oid, bytes: objects[index]?.bytes }))
   }
 
   /** Their sizes in bytes; those that were not fetched are absent. */
   async sizes(oids: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
-    if (oids.length === 0) return new Map()
-    const args = ['cat-file', '--batch-check=%(objectname) %(objectsize)', '--buffer']
-    const { stdout } = await this.#check('look at file contents', { args, stdin: `${oids.join('\n')}\n`, signal })
-    const pairs = stdout
-      .toString('latin1')
-      .split('\n')
-      .map((line) => line.split(' '))
-    return new Map(pairs.flatMap(([oid = '', size = '']) => (/^\d+$/.test(size) ? [[oid, Number(size)] as const] : [])))
+    const infos = await this.#read((reader) => reader.infos(oids), signal)
+    return new Map(infos.flatMap((info) => (info === undefined ? [] : [[info.oid, info.size] as const])))
   }
 
   /** Runs git in the clone, whatever it answers. */
@@ -202,6 +224,13 @@ export class GitRepository {
     return branch === undefined ? { source: 'HEAD', name: 'HEAD', commit } : { ...sourceOf({ branch }), commit }
   }
 
+  /** Writes a ref as Git does (gitrepository-layout(5)), without a process of its own: that takes longer than all else. */
+  async #write(ref: string, value: string): Promise<void> {
+    const path = join(this.#options.dir, ref)
+    await mkdir(dirname(path), { recursive: true })
+    await replaceFile(path, `${value}\n`, 0o644)
+  }
+
   async #ownBranch(signal: AbortSignal): Promise<string> {
     const { stdout } = await this.#check('look for the branch', { args: ['symbolic-ref', 'HEAD'], signal })
     return stdout.toString('utf8').trim().replace('refs/heads/', '')
@@ -213,8 +242,45 @@ export class GitRepository {
   }
 
   async #commitAt(ref: string, signal: AbortSignal): Promise<string | undefined> {
-    const answer = await this.ask(['rev-parse', '--quiet', '--verify', `${ref}^{commit}`], signal)
-    return answer.code === 0 ? answer.stdout.toString('latin1').trim() : undefined
+    return (await this.#info(`${ref}^{commit}`, signal))?.oid
+  }
+
+  async #info(name: string, signal: AbortSignal): Promise<ObjectInfo | undefined> {
+    const [info] = await this.#read((reader) => reader.infos([name]), signal)
+    return info
+  }
+
+  async #read<T>(ask: (reader: ObjectReader) => Promise<T>, signal: AbortSignal): Promise<T> {
+    if (!this.#isOurs) {
+      await using reader = this.#openReader(signal)
+      return await ask(reader)
+    }
+    try {
+      return await ask(this.#startReader(signal))
+    } catch (error) {
+      await this.#closeReader()
+      throw error
+    }
+  }
+
+  /** A reader takes a moment to be ready: while something is being sent there is time for that. */
+  #expectReading(signal: AbortSignal): void {
+    if (this.#isOurs) this.#startReader(signal)
+  }
+
+  #startReader(signal: AbortSignal): ObjectReader {
+    this.#reader ??= this.#openReader(signal)
+    return this.#reader
+  }
+
+  #openReader(signal: AbortSignal): ObjectReader {
+    return openObjectReader(this.#options.run, this.#options.dir, signal)
+  }
+
+  async #closeReader(): Promise<void> {
+    const reader = this.#reader
+    this.#reader = undefined
+    await reader?.[Symbol.asyncDispose]()
   }
 
   async #remote(what: string, call: GitCall): Promise<GitAnswer> {
@@ -224,7 +290,11 @@ export class GitRepository {
     using patience = new Patience(timeoutMs)
     try {
       const signal = AbortSignal.any([call.signal, patience.signal])
-      return await this.#check(what, { ...call, env, signal, heard: () => patience.heard() })
+      const heard = (): void => {
+        patience.heard()
+        call.heard?.()
+      }
+      return await this.#check(what, { ...call, env, signal, heard })
     } catch (error) {
       await removeBeginnings(dir)
       call.signal.throwIfAborted()
@@ -268,10 +338,16 @@ function promisor(url: string): readonly (readonly [string, string])[] {
   ]
 }
 
-const partialFetch = [...fetchArgs, '--filter=blob:none']
+const noContents = '--filter=blob:none'
+const smallContents = '--filter=blob:limit=16k'
+
+/** Some servers allow only what they know to be cheap. */
+function isFilterRefused(error: unknown): boolean {
+  return error instanceof HermesError && /filter '?blob:limit.* not supported/.test(error.message)
+}
 
 /** As Git itself asks for what a clone without contents lacks: no negotiation over commits. */
-const blobArgs = ['-c', 'fetch.negotiationAlgorithm=noop', ...partialFetch]
+const blobArgs = ['-c', 'fetch.negotiationAlgorithm=noop', ...fetchArgs, noContents]
 
 function shortHash(value: unknown): string {
   return hash('sha256', JSON.stringify(value)).slice(0, 16)

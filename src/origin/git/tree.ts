@@ -21,18 +21,6 @@ export function parseTree(output: Buffer): readonly TreeEntry[] {
   })
 }
 
-/** What `git diff-tree -r -z --no-renames` prints: `:<mode> <mode> <oid> <oid> <status> NUL <name> NUL`. */
-export function parseTreeChanges(output: Buffer): readonly TreeChange[] {
-  const parts = records(output)
-  const changes: TreeChange[] = []
-  for (let index = 0; index + 1 < parts.length; index += 2) {
-    const [, mode = '', , oid = ''] = (parts[index] ?? Buffer.alloc(0)).toString('latin1').split(' ')
-    const name = nameText(parts[index + 1] ?? Buffer.alloc(0))
-    changes.push({ name, entry: mode === '000000' ? undefined : { name, mode, oid } })
-  }
-  return changes
-}
-
 function records(output: Buffer): Buffer[] {
   const found: Buffer[] = []
   for (let start = 0; start < output.length; ) {

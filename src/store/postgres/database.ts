@@ -48,11 +48,8 @@ class PostgresDatabase implements Database {
   async script(sql: string, signal?: AbortSignal): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#use(signal, async (client) => {
-          await client.query('BEGIN')
-          await client.query(sql)
-          await client.query('COMMIT')
-        })
+        // Statements that are sent together are one transaction.
+        return await this.#use(signal, async (client) => void (await client.query(sql)))
       } catch (error) {
         if (attempt === maxAttempts || !isCollision(error)) throw error
       }

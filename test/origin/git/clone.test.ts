@@ -86,11 +86,11 @@ describe('a clone', () => {
       await upstream.commit({ 'a.yaml': sourceText(name) })
       await followed.read()
     }
-    await multiplyPacks(join(followed.clone, 'objects', 'pack'), 15)
+    await multiplyPacks(join(followed.clone, 'objects', 'pack'), 30)
     await upstream.commit({ 'a.yaml': sourceText('a-4') })
     expect(namesOf(await followed.read())).toEqual(['a-4', 'b'])
     const files = await readdir(join(followed.clone, 'objects', 'pack'))
-    expect(files.filter((name) => name.endsWith('.pack'))).toHaveLength(2)
+    expect(files.filter((name) => name.endsWith('.pack'))).toHaveLength(1)
     const shallow = (await readFile(join(followed.clone, 'shallow'), 'utf8')).trim().split('\n')
     expect(shallow).toHaveLength(2)
     const objects = await followed.git('cat-file', '--batch-all-objects', '--batch-check=%(objecttype)')
@@ -104,6 +104,64 @@ describe('a clone', () => {
     const snapshot = await again.read()
     expect(snapshot).toMatchObject({ problems: [], complete: true })
     expect(namesOf(snapshot)).toEqual(['a-4', 'b', 'c'])
+  })
+})
+
+describe('what a fetch brings', () => {
+  test('a manifest that changed comes with its commit: a look at a change takes no more requests than any', async () => {
+    await using upstream = await Upstream.create()
+    await upstream.commit({ 'a.yaml': sourceText('a'), 'b.yaml': sourceText('b') })
+    await using server = await HttpGitServer.start({ root: upstream.root })
+    await using followed = await FollowedRepository.open(server.url(), { ref: { branch: 'main' } })
+    await followed.read()
+    const transfers = (): number => server.requests.filter((line) => line.startsWith('POST')).length
+    const first = transfers()
+    await followed.read()
+    const idle = transfers() - first
+    await upstream.commit({ 'a.yaml': sourceText('a-2') })
+    expect(namesOf(await followed.read())).toEqual(['a-2', 'b'])
+    expect(transfers() - first - idle).toBe(idle)
+  })
+
+  test('a large file that changed stays with the other side until it is needed', async () => {
+    await using upstream = await Upstream.create()
+    await upstream.commit({ 'a.yaml': sourceText('a') })
+    await using followed = await FollowedRepository.open(upstream.path)
+    await followed.read()
+    const comment = `# ${'long '.repeat(8_000)}\n`
+    await upstream.commit({ 'a.yaml': `${comment}${sourceText('a-2')}`, 'b.txt': comment })
+    expect(namesOf(await followed.read())).toEqual(['a-2'])
+    const sizes = await followed.git('cat-file', '--batch-all-objects', '--batch-check=%(objecttype) %(objectsize)')
+    const blobs = sizes.split('\n').filter((line) => line.startsWith('blob'))
+    expect(blobs.filter((line) => Number(line.split(' ')[1]) > 16 * 1024)).toHaveLength(1)
+  })
+
+  test('a server that refuses to choose by size is asked for contents as before', async () => {
+    await using upstream = await Upstream.create()
+    await upstream.git('config', 'uploadpackFilter.allow', 'false')
+    await upstream.git('config', 'uploadpackFilter.blob:none.allow', 'true')
+    await upstream.commit({ 'a.yaml': sourceText('a') })
+    await using followed = await FollowedRepository.open(upstream.path)
+    expect(namesOf(await followed.read())).toEqual(['a'])
+    for (const name of ['a-2', 'a-3']) {
+      await upstream.commit({ 'a.yaml': sourceText(name) })
+      expect(namesOf(await followed.read())).toEqual([name])
+    }
+    expect(followed.logged).toEqual([])
+  })
+
+  test('a change of a file whose earlier content the clone never had comes whole', async () => {
+    await using upstream = await Upstream.create()
+    const code = Array.from({ length: 400 }, (_, index) => `line ${index * 7919}`).join('\n')
+    await upstream.commit({ 'a.yaml': sourceText('a'), 'code.txt': code })
+    await upstream.git('repack', '-adq')
+    await using followed = await FollowedRepository.open(upstream.path)
+    await followed.read()
+    await upstream.commit({ 'a.yaml': sourceText('a-2'), 'code.txt': `${code}\nmore` })
+    await upstream.git('repack', '-adq')
+    expect(namesOf(await followed.read())).toEqual(['a-2'])
+    expect(followed.logged).toEqual([])
+    await followed.git('fsck', '--connectivity-only')
   })
 })
 
