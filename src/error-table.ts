@@ -248,6 +248,11 @@ export const errorTable = {
     summary: 'The resource is not in force as its manifest says now.',
     fix: 'Run `hermes apply` first.',
   },
+  suspended: {
+    next: 'refused',
+    summary: 'The source is suspended: nothing of it is fetched.',
+    fix: 'Take it up again with `hermes resume NAME`.',
+  },
   sync_window_denied: {
     next: 'refused',
     summary: 'A deny window of the source covers this moment.',

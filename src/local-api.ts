@@ -20,7 +20,7 @@ import { requirePlan } from './reconcile/plan-hash.ts'
 import type { EngineState, ResourceState } from './reconcile/state.ts'
 import { Turn } from './reconcile/turn.ts'
 import type { FetchReport } from './resources/fetch.ts'
-import { refuseDenied } from './resources/source-runner.ts'
+import { refuseDenied, refuseSuspended } from './resources/source-runner.ts'
 import type { SourceSpec } from './resources/source-spec.ts'
 import { viewOf } from './resources/source-view.ts'
 import { declaredColumns, type TableSpec, withTables } from './resources/table-spec.ts'
@@ -225,6 +225,9 @@ async function runLive(
   signal.addEventListener('abort', onAbort, { once: true })
   try {
     signal.throwIfAborted()
+    const source = core.engine.resource(keyOf({ kind: 'SourceDefinition', name }))?.desired
+    if (source === undefined) throw unknownSource(name)
+    refuseSuspended(source as Manifest<SourceSpec>)
     return await Promise.race([core.runner.runNow(name, onProgress), gone.promise])
   } finally {
     signal.removeEventListener('abort', onAbort)
@@ -241,6 +244,7 @@ async function runAtRest(
 ): Promise<FetchReport> {
   const snapshot = await origin.read(never)
   const manifest = sourceNamed(snapshot.manifests, name)
+  refuseSuspended(manifest)
   const entry = (await core.store.ledger.entries()).find(
     (each) => each.kind === 'SourceDefinition' && each.name === name,
   )
@@ -268,13 +272,18 @@ export function runResult(manifest: Manifest<SourceSpec>, report: FetchReport): 
 /** Throws `not_found`. */
 export function sourceNamed(manifests: readonly Manifest[], name: string): Manifest<SourceSpec> {
   const found = manifests.find((each) => each.kind === 'SourceDefinition' && each.name === name)
-  if (found === undefined) throw new HermesError('not_found', `there is no source ${name}`)
+  if (found === undefined) throw unknownSource(name)
   return found as Manifest<SourceSpec>
 }
 
+function unknownSource(name: string): HermesError {
+  return new HermesError('not_found', `there is no source ${name}`, { fix: 'See `hermes list sources`.' })
+}
+
 function manifestView(manifest: Manifest): ManifestView {
-  const { kind, name, at } = manifest
-  return { kind, name, file: at.file, line: at.line, text: manifest.text ?? '' }
+  const { kind, name, at, text = '', generated } = manifest
+  const madeBy = generated === undefined ? {} : { madeBy: generated.by }
+  return { kind, name, file: at.file, line: at.line, text, ...madeBy }
 }
 
 function splitKey(key: Key): readonly [string, string] {

@@ -34,6 +34,7 @@ export const leaves: ReadonlySet<string> = new Set([
   'clock.ts',
   'lossless-json.ts',
   'markdown-text.ts',
+  'place.ts',
   'shared-text.ts',
 ])
 

@@ -1,12 +1,11 @@
 import { Option } from 'commander'
-import { keyOf } from '../manifest/manifest.ts'
 import type { StatusReport } from '../service/api.ts'
 import { exitCodes } from './environment.ts'
 import { interruptible } from './interruptible.ts'
 import { shownPath } from './place-text.ts'
 import { outputOption, print } from './print.ts'
 import { statusReader, type WrittenStatus } from './read-status.ts'
-import { isKnownKind, ofKind, resolveKey } from './resource-name.ts'
+import { ofWord } from './resource-name.ts'
 import { statusText } from './status-text.ts'
 import type { Verb } from './verb.ts'
 import { watch } from './watch.ts'
@@ -49,13 +48,7 @@ export function statusVerb(written: WrittenStatus): Verb {
 }
 
 function select(report: StatusReport, given: string | undefined): StatusReport {
-  if (given === undefined) return report
-  const isWord = !given.includes('/')
-  if (isWord && (isKnownKind(given) || !report.resources.some(({ name }) => name === given))) {
-    return { ...report, resources: ofKind(report.resources, given) }
-  }
-  const key = resolveKey(given, report.resources)
-  return { ...report, resources: report.resources.filter((each) => keyOf(each) === key) }
+  return { ...report, resources: ofWord(report.resources, given) }
 }
 
 function allWell({ resources, problems }: StatusReport): boolean {

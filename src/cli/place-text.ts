@@ -1,14 +1,15 @@
 import { isAbsolute, join, relative } from 'node:path'
 import type { Location } from '../errors.ts'
+import { isAddress, placeOf } from '../place.ts'
 
-/** `manifests/quotes.yaml:12:7`, so that an editor or a terminal can follow it. */
+/** `manifests/quotes.yaml:12:7`, so that an editor or a terminal can follow it; an address as it is. */
 export function placeText(at: Location, root: string | undefined): string {
-  return `${joinedPath(at.file, root)}:${at.line}:${at.column}`
+  return placeOf({ ...at, file: joinedPath(at.file, root) }, true)
 }
 
-/** The path of a file that is named relative to `root`. */
+/** The path of a file that is named relative to `root`; an address as it is. */
 export function joinedPath(file: string, root: string | undefined): string {
-  return root === undefined || isAbsolute(file) ? file : join(root, file)
+  return root === undefined || isAbsolute(file) || isAddress(file) ? file : join(root, file)
 }
 
 /** A path as the user would write it: relative to where they stand, unless that leads far away. */

@@ -32,12 +32,37 @@ export function resolveKey(given: string, resources: readonly Named[]): Key {
   throw new HermesError('not_found', `there is no ${given}${didYouMean(given, known)}`)
 }
 
+/** With each document that makes one resource for each element of a list, under its own name. */
+export function withDefinitions<T extends Named & { readonly madeBy?: string }>(resources: readonly T[]): readonly T[] {
+  const makers = Map.groupBy(resources, ({ madeBy }) => madeBy)
+  const definitions = [...makers].flatMap(([key, [first]]): T[] => {
+    if (key === undefined || first === undefined) return []
+    const { madeBy: _, ...definition } = { ...first, name: key.slice(first.kind.length + 1) }
+    return [definition as T]
+  })
+  return [...resources, ...definitions]
+}
+
 /** The name of a source, given with or without its kind. */
 export function sourceName(given: string): string {
   const slash = given.indexOf('/')
   if (slash < 0) return given
   if (isKind(given.slice(0, slash), 'SourceDefinition')) return given.slice(slash + 1)
   throw new HermesError('usage', `${given} is no source: only a SourceDefinition is fetched`)
+}
+
+/** Those of a kind, or of a name, or all. Throws `not_found` for a word that is neither, `usage` for a name of many. */
+export function ofWord<T extends Named>(resources: readonly T[], given: string | undefined): readonly T[] {
+  if (given === undefined) return resources
+  const isNamed = given.includes('/') || resources.some(({ name }) => name === given)
+  if (isNamed && !isKnownKind(given)) {
+    const key = resolveKey(given, resources)
+    return resources.filter((each) => keyOf(each) === key)
+  }
+  const found = resources.filter(({ kind }) => isKind(given, kind))
+  if (found.length > 0 || isKnownKind(given)) return found
+  const words = [...knownKinds, ...resources.map(({ name }) => name)]
+  throw new HermesError('not_found', `there is neither a resource nor a kind ${given}${didYouMean(given, words)}`)
 }
 
 /** Those of a kind, or all; throws `not_found` for a word that is the kind of none of the known kinds. */

@@ -50,7 +50,7 @@ function nameMaker({ definition, template }: Naming, { fields }: List): (element
 }
 
 function nameless(element: Element, at: Location): Problem {
-  const message = `no name can be made of ${describeElement(element)}`
+  const message = `no name can be made of ${describeElement(element) || 'an empty value'}`
   return problem('list_invalid', message, at, { fix: 'Give spec.forEach.name, with a field that makes one.' })
 }
 

@@ -1,3 +1,4 @@
+import { placeOf } from '../place.ts'
 import type { ResourceState, ResourceStatus, StatusReport } from './status.ts'
 
 /** What a commit's status at a Git host says. */
@@ -30,7 +31,7 @@ function findings({ resources, problems }: StatusReport): readonly string[] {
     ...inState(resources, 'stalled'),
     ...(problem === undefined
       ? []
-      : [`${counted(problems.length, 'problem')} (${problem.code} at ${problem.at.file}:${problem.at.line})`]),
+      : [`${counted(problems.length, 'problem')} (${problem.code} at ${placeOf(problem.at)})`]),
   ]
 }
 

@@ -1,4 +1,5 @@
 import type { Key, Problem } from '../manifest/manifest.ts'
+import { placeOf } from '../place.ts'
 import type { EngineEvent } from '../reconcile/engine-event.ts'
 import type { ResourceState } from '../reconcile/state.ts'
 import { reasonOf } from './derive-status.ts'
@@ -105,7 +106,7 @@ export class EventObserver {
 }
 
 function placeAndMessage({ at, message }: Problem): string {
-  return `${at.file}:${at.line}:${at.column} ${message}`
+  return `${placeOf(at, true)} ${message}`
 }
 
 function isoOf(at: number): string {

@@ -1,4 +1,5 @@
 import { code, prose, table } from '../markdown-text.ts'
+import { placeOf } from '../place.ts'
 import type { ResourceState, ResourceStatus, StatusProblem, StatusReport } from './status.ts'
 import { statusPath } from './status-file.ts'
 
@@ -106,7 +107,7 @@ function problemTable(problems: readonly StatusProblem[]): string {
   const rows = problems
     .slice(0, MOST_PROBLEMS)
     .map(({ at, path, code: errorCode, message, fix }) => [
-      code(`${at.file}:${at.line}:${at.column}`),
+      code(placeOf(at, true)),
       `${path === undefined ? '' : `${code(path)}: `}${prose(shortened(message))} (${code(errorCode)}) ${prose(fix)}`,
     ])
   return `${table(['Place', 'Problem'], rows)}${more(problems.length - MOST_PROBLEMS)}`

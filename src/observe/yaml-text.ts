@@ -35,8 +35,11 @@ function isEmpty(value: object): boolean {
   return Object.values(value).every((each) => each === undefined)
 }
 
-/** Words that every YAML reader takes for text, readers of YAML 1.1 included. Anything else is written as JSON, which is YAML. */
-const plain = /^(?!(?:true|false|null|yes|no|on|off|y|n)$)[a-z][\w./-]*(?: [\w./-]+)*$/i
+/**
+ * Words that every YAML reader takes for text, readers of YAML 1.1 included, some of whom see a number in `e5`. Anything
+ * else is written as JSON, which is YAML.
+ */
+const plain = /^(?!(?:true|false|null|yes|no|on|off|y|n|e-?\d+)$)[a-z][\w./-]*(?: [\w./-]+)*$/i
 
 function scalarText(value: unknown): string {
   return typeof value === 'string' && plain.test(value) ? value : JSON.stringify(value)

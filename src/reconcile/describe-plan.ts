@@ -1,4 +1,5 @@
 import type { Location } from '../errors.ts'
+import { placeOf } from '../place.ts'
 import { describeLoss } from './approval.ts'
 import type { Op, Step } from './controller.ts'
 import type { Plan, Refetch, ResourcePlan } from './plan.ts'
@@ -67,11 +68,6 @@ export function summaryOf({ summary, resources }: Plan): string {
   const again = rowsOf(resources.flatMap(({ refetches = [] }) => refetches))
   if (again > 0) counts.push(`${rowsText(again)} to fetch again`)
   return counts.join(', ')
-}
-
-/** `prices.yaml:12`, with the column when it matters. */
-export function placeOf(at: Location, withColumn = false): string {
-  return withColumn ? `${at.file}:${at.line}:${at.column}` : `${at.file}:${at.line}`
 }
 
 /** Text without control characters: what a manifest or a database says must not steer a terminal. */

@@ -60,7 +60,8 @@ function resourcePlan(look: Look, input: PreviewInput): ResourcePlan | undefined
   const silent = look.controller.derived === true || (wanted.desired !== undefined && settled)
   if (steps.length === 0 && silent) return undefined
   const action = wanted.desired === undefined ? 'remove' : entry?.settled === undefined ? 'create' : 'change'
-  const revision = entry?.intents.at(-1)?.hash === wanted.desired?.hash ? entry?.revision : input.target.revision
+  const isTakenIn = wanted.desired !== undefined && entry?.intents.at(-1)?.hash === wanted.desired.hash
+  const revision = isTakenIn ? entry?.revision : input.target.revision
   const blocked = blockOf(look, input)
   return {
     key,

@@ -1,4 +1,5 @@
 import { code, html, longestRun, prose } from '../markdown-text.ts'
+import { placeOf } from '../place.ts'
 import type { Step } from './controller.ts'
 import {
   applyCommand,
@@ -6,7 +7,6 @@ import {
   describeRefetches,
   describeStep,
   pendingApprovals,
-  placeOf,
   plain,
   rowsText,
   summaryOf,

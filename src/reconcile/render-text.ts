@@ -1,3 +1,4 @@
+import { placeOf } from '../place.ts'
 import type { Op, Step } from './controller.ts'
 import {
   applyCommand,
@@ -5,7 +6,6 @@ import {
   describeRefetches,
   describeStep,
   pendingApprovals,
-  placeOf,
   plain,
   rowsText,
   summaryOf,

@@ -109,12 +109,12 @@ export class SourceRunner implements AsyncDisposable {
   }
 
   /**
-   * Fetches a source now and tells what became of it; `not_found` for one that is not in force, `sync_window_denied` for
-   * one that must not be fetched now.
+   * Fetches a source now and tells what became of it; `not_in_force` for one that is not in force yet,
+   * `sync_window_denied` for one that must not be fetched now.
    */
   async runNow(name: string, onProgress?: (progress: { rows: number; pages: number }) => void): Promise<FetchReport> {
     const subject = this.#subjects.get(name)
-    if (subject === undefined) throw new HermesError('not_found', `source ${name} is not running here`)
+    if (subject === undefined) throw notYet(name)
     refuseDenied(subject.manifest, this.#options.clock.now())
     const watchers = this.#watchers.get(name) ?? new Set()
     this.#watchers.set(name, watchers)
@@ -207,6 +207,11 @@ export class SourceRunner implements AsyncDisposable {
   }
 }
 
+function notYet(name: string): HermesError {
+  const fix = `See what keeps it with \`hermes-status SourceDefinition/${name}\`.`
+  return new HermesError('not_in_force', `source ${name} is not in force yet`, { fix })
+}
+
 const UNEXPECTED_PAUSE_MS = 30_000
 
 /** Throws `sync_window_denied` while a deny window of the source covers the moment. */
@@ -216,5 +221,15 @@ export function refuseDenied(source: Manifest<SourceSpec>, now: number): void {
   const opens = new Date(opensAt({ deny: spec.syncWindow?.deny ?? [] }, now)).toISOString()
   throw new HermesError('sync_window_denied', `${name} must not be fetched before ${opens}`, {
     at: source.locate('spec.syncWindow.deny'),
+  })
+}
+
+/** Throws `suspended` for a source that a person stopped. */
+export function refuseSuspended(source: Manifest<SourceSpec>): void {
+  const { name, spec, generated } = source
+  if (!spec.suspend) return
+  throw new HermesError('suspended', `source ${name} is suspended: it is not fetched`, {
+    at: source.locate('spec.suspend'),
+    fix: `Take it up again with \`hermes resume ${generated?.by ?? `SourceDefinition/${name}`}\`.`,
   })
 }

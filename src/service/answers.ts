@@ -103,7 +103,7 @@ export const answers = {
     entries: list({}),
     tables: list({}),
   }),
-  ManifestView: record({ kind: text, name: text, file: text, line: count, text }),
+  ManifestView: record({ kind: text, name: text, file: text, line: count, text, madeBy: text }, ['madeBy']),
   ManifestViews: list(reference('ManifestView')),
   WriteResult: record({ file: text, key: text, action: { enum: ['added', 'updated', 'deleted', 'unchanged'] } }),
   WriteResults: list(reference('WriteResult')),

@@ -36,6 +36,8 @@ export interface ManifestView {
   readonly line: number
   /** The document's YAML text. */
   readonly text: string
+  /** `SourceDefinition/quotes`, when that document makes one for each element of a list. */
+  readonly madeBy?: string
 }
 
 /** What `hermes export-state` writes and `hermes plan --state` reads; its other fields are the database's business. */

@@ -136,16 +136,17 @@ async function run(
 }
 
 function brokenOff(cause: unknown): HermesError {
-  return new HermesError('service_stopping', 'the service broke off before the run ended', { cause })
+  return new HermesError('service_stopping', 'the service broke off in the middle of its answer', { cause })
 }
 
 async function readAnswer(answer: IncomingMessage): Promise<unknown> {
   const status = answer.statusCode ?? 0
+  const isJson = /^application\/json\b/.test(answer.headers['content-type'] ?? '')
   let body: unknown
   try {
     body = parseLossless(await readText(answer))
   } catch (error) {
-    if (status === 200) throw brokenOff(error)
+    if (status === 200) throw isJson ? brokenOff(error) : errorFromAnswer(undefined, status)
   }
   if (status !== 200) throw errorFromAnswer(body, status)
   return body

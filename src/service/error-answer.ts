@@ -15,9 +15,13 @@ export function errorAnswer(error: HermesError): ErrorAnswer {
   return { error: { code, message, fix, ...(at === undefined ? {} : { at }) } }
 }
 
-/** The error an answer carries; `internal` for a body that is none or a code of another version. */
+/** The error an answer carries; `service_absent` for one of somebody else, `internal` for a code of another version. */
 export function errorFromAnswer(answer: unknown, status: number): HermesError {
-  if (!isErrorAnswer(answer)) return new HermesError('internal', `the service answered with status ${status}`)
+  if (!isErrorAnswer(answer)) {
+    return new HermesError('service_absent', `what answers there, with status ${status}, is not Hermes`, {
+      fix: 'Correct --server, or look at what stands before the service.',
+    })
+  }
   const { code, message, fix, at } = answer.error
   const known = Object.hasOwn(errorTable, code) ? (code as ErrorCode) : 'internal'
   return new HermesError(known, message, { fix, ...(at === undefined ? {} : { at }) })
@@ -40,6 +44,7 @@ const exactStatus: Partial<Record<ErrorCode, number>> = {
   plan_stale: 409,
   approval_needed: 409,
   prune_guard: 409,
+  suspended: 409,
   sync_window_denied: 409,
   internal: 500,
 }

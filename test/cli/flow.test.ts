@@ -107,6 +107,12 @@ it('suspend and resume write into the manifest, and keep its comments', async ()
   expect(suspended.stderr).toContain('`hermes apply`')
   expect(await readFile(manifest(), 'utf8')).toMatch(/suspend: true[^]*# rows with the same key/)
   expect((await hermes('list')).stdout).toContain('suspended')
+  const refused = await hermes('run', 'cities')
+  expect([refused.code, refused.stdout]).toEqual([1, ''])
+  expect(refused.stderr).toContain('error[suspended]: source cities is suspended')
+  expect(refused.stderr).toMatch(
+    /\n {2}at manifests\/cities\.yaml:\d+:\d+\n {2}fix: .*`hermes resume SourceDefinition\/cities`/,
+  )
   expect((await hermes('resume', 'SourceDefinition/cities')).code).toBe(0)
   expect((await hermes('list')).stdout).toContain('ready')
   expect((await hermes('apply')).code).toBe(0)

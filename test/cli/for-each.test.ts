@@ -73,3 +73,18 @@ it('one of them is not deleted by itself: the file to edit is named', async () =
   )
   expect(stderr).toContain('Edit Oslo in lists/cities.csv, or live/people.yaml:1 for all.')
 })
+
+it('the definition is shown, suspended and deleted as a whole, by its own name', async () => {
+  const shown = await hermes('get', 'people')
+  expect([shown.code, shown.stdout]).toEqual([0, expect.stringContaining('forEach: { from: ../lists/cities.csv }')])
+  const suspended = await hermes('suspend', 'SourceDefinition/people')
+  expect(suspended.stdout).toBe('updated SourceDefinition/people in manifests/live/people.yaml\n')
+  expect((await hermes('list')).stdout.match(/people-\w+ +suspended/g)).toHaveLength(3)
+  const refused = await hermes('run', 'people-oslo')
+  expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('hermes resume SourceDefinition/people`')])
+  expect((await hermes('resume', 'people')).code).toBe(0)
+  expect((await hermes('delete', 'people')).stdout).toBe(
+    'deleted SourceDefinition/people from manifests/live/people.yaml\n',
+  )
+  expect((await hermes('list')).stdout).not.toContain('people')
+})

@@ -32,7 +32,7 @@ it('fetches by itself, and hermes-status tells', async () => {
   expect((await place.status('cities')).stdout).toContain('SourceDefinition  cities')
   expect(await place.status('city')).toMatchObject({
     code: 1,
-    stderr: expect.stringContaining('there is no kind city'),
+    stderr: expect.stringContaining('there is neither a resource nor a kind city'),
   })
 })
 
@@ -56,6 +56,14 @@ it('answers the other commands, from wherever they are asked', async () => {
 it('is told of changes by command and by file', async () => {
   expect(await place.hermes('suspend', 'cities')).toMatchObject({ code: 0, stderr: '' })
   await expect.poll(async () => (await cities())?.state, { timeout: 10_000 }).toBe('suspended')
+  expect(await place.hermes('run', 'cities')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('hermes resume SourceDefinition/cities'),
+  })
+  expect(await place.hermes('run', 'nothing')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('there is no source nothing'),
+  })
   const path = join(place.directory, 'manifests/cities.yaml')
   await writeFile(path, (await readFile(path, 'utf8')).replace('suspend: true', 'suspend: false'))
   await expect.poll(async () => (await cities())?.state, { timeout: 10_000 }).toBe('ready')

@@ -94,6 +94,9 @@ describe('names', () => {
     expect(problemsOf(result)).toEqual(['5:29 duplicate_name', '5:35 list_invalid'])
     expect(result.problems[0]?.message).toBe('AAPL and aapl are both called SourceDefinition/quotes-aapl')
     expect(result.manifests).toEqual([])
+    expect(read(definition(`{ symbol: [""] }`), 'a.yaml').problems).toMatchObject([
+      { code: 'list_invalid', message: 'no name can be made of an empty value' },
+    ])
     expect(read(definition(`{ symbol: [${long}] }`), 'a.yaml').problems).toMatchObject([{ code: 'invalid_name' }])
     expect(read(definition('{ symbol: [a, b], name: same }'), 'a.yaml').problems).toMatchObject([
       { code: 'duplicate_name' },

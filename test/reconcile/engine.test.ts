@@ -68,6 +68,18 @@ describe('what a revision asks for', () => {
     expect(previewed).toHaveLength(5)
   })
 
+  it('says which revision adds, changes and removes', async () => {
+    await using bench = new Bench()
+    const same = source('same', { table: 'w' })
+    await bench.apply([same, source('a'), source('b', { table: 'u' })])
+    const next = [same, source('a', { columns: ['id', 'x'] }), source('d', { table: 'v' })]
+    const { resources } = await bench.plan(next, { revision: 'main@sha1:next' })
+    const told = resources.map(({ key, action, revision }) => [key, action, revision])
+    expect(told).toContainEqual(['SourceDefinition/a', 'change', 'main@sha1:next'])
+    expect(told).toContainEqual(['SourceDefinition/b', 'remove', 'main@sha1:next'])
+    expect(told).toContainEqual(['SourceDefinition/d', 'create', 'main@sha1:next'])
+  })
+
   it('goes in reverse order: a table only when no source has rows in it', async () => {
     await using bench = new Bench()
     const rest = source('z', { table: 'z' })

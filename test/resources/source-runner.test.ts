@@ -87,6 +87,10 @@ describe('a window', () => {
       code: 'sync_window_denied',
       message: 'a must not be fetched before 2026-01-01T02:00:00.000Z',
     })
+    await expect(runner.runNow('b')).rejects.toMatchObject({
+      code: 'not_in_force',
+      fix: 'See what keeps it with `hermes-status SourceDefinition/b`.',
+    })
     expect(fetched).toEqual(['a at 00:00'])
     await runner[Symbol.asyncDispose]()
   })

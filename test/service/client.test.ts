@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { HermesError } from '../../src/errors.ts'
 import { isRawNumber } from '../../src/lossless-json.ts'
 import { openClient } from '../../src/service/client.ts'
+import { serve } from '../connectors/local-server.ts'
 import { openWorld } from './open-world.ts'
 
 let world: Awaited<ReturnType<typeof openWorld>>
@@ -118,6 +119,22 @@ describe('without a service', () => {
     expect(await alone.alive()).toBe(false)
     await expect(alone.status()).rejects.toMatchObject({ code: 'service_absent' })
     await rm(directory, { recursive: true })
+  })
+
+  it.each([
+    [200, 'text/html', '<html></html>'],
+    [200, 'text/plain', ''],
+    [401, 'text/plain', 'no'],
+    [404, 'application/json', '{"message":"no route"}'],
+    [502, 'text/html', '<html></html>'],
+  ])('an answer of somebody else, %i %s, is told as such', async (status, type, body) => {
+    await using other = await serve((_request, response) => {
+      response.writeHead(status, { 'content-type': type }).end(body)
+    })
+    await expect(openClient({ url: other.url, token: undefined }).status()).rejects.toMatchObject({
+      code: 'service_absent',
+      message: `what answers there, with status ${status}, is not Hermes`,
+    })
   })
 
   it('what hangs is not taken for absent', async () => {

@@ -213,6 +213,14 @@ describe('a webhook', () => {
     }
   })
 
+  it('is taken as JSON where curl calls it a form', async () => {
+    const generic = senders['anything that signs']
+    watched.repository = generic.address('acme', 'data')
+    const type = { 'content-type': 'application/x-www-form-urlencoded' }
+    const wakes = { status: 202, woken: 1, answer: { wakes: true } }
+    expect(await send(generic, main, { headers: type })).toEqual(wakes)
+  })
+
   it('of other events wakes nothing', async () => {
     expect(await send(sender, main, { headers: { 'X-GitHub-Event': 'pull_request' } })).toMatchObject({
       status: 202,

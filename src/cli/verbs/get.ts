@@ -7,7 +7,7 @@ import type { Output } from '../environment.ts'
 import { painter } from '../paint.ts'
 import { outputOption, print } from '../print.ts'
 import { withApi } from '../reach.ts'
-import { resolveKey } from '../resource-name.ts'
+import { resolveKey, withDefinitions } from '../resource-name.ts'
 import { rowsText } from '../rows-text.ts'
 import { stateStyle } from '../state-style.ts'
 import type { Verb } from '../verb.ts'
@@ -45,7 +45,8 @@ function readRows(text: string): number {
 }
 
 async function look(api: Api, given: string, limit: number | undefined): Promise<Found> {
-  const [manifests, report] = await Promise.all([api.manifests(), api.status()])
+  const [known, report] = await Promise.all([api.manifests(), api.status()])
+  const manifests = withDefinitions(known)
   const key = resolveKey(given, [...manifests, ...report.resources])
   const manifest = manifests.find((each) => keyOf(each) === key)
   const status = report.resources.find((each) => keyOf(each) === key)

@@ -1,5 +1,5 @@
 import { outputOption } from '../print.ts'
-import { resolveKey } from '../resource-name.ts'
+import { resolveKey, withDefinitions } from '../resource-name.ts'
 import type { Verb } from '../verb.ts'
 import { writeManifests } from '../write-manifests.ts'
 
@@ -9,7 +9,7 @@ export const suspend: Verb = {
   examples: [['hermes suspend SourceDefinition/quotes', 'fetch it no more; its rows stay']],
   run: async (invocation) => {
     await writeManifests(invocation, async (api) => {
-      const known = await api.manifests()
+      const known = withDefinitions(await api.manifests())
       const keys = invocation.args.map((given) => resolveKey(given, known))
       const results = []
       for (const key of new Set(keys)) results.push(await api.suspend(key, true))

@@ -48,12 +48,12 @@ export function parseGitAddress(text: string): GitAddress {
     return { url: text, scheme, origin: `${url.protocol}//${url.host}` }
   }
   if (scp.test(text) && !text.includes('::')) return { url: text, scheme: 'ssh', origin: '' }
-  throw invalid('it is neither https://…, ssh://…, user@host:path nor a path')
+  throw invalid('it is neither https://…, ssh://…, user@host:path nor a path that begins with / or .')
 }
 
 function invalid(why: string): HermesError {
   return new HermesError('setting_invalid', `--git is not an address of a repository: ${why}`, {
-    fix: 'Write https://HOST/PATH, ssh://USER@HOST/PATH or a path; put credentials into the secrets GIT_TOKEN or GIT_SSH_KEY.',
+    fix: 'Write https://HOST/PATH, ssh://USER@HOST/PATH or ./PATH; put credentials into the secrets GIT_TOKEN or GIT_SSH_KEY.',
   })
 }
 

@@ -49,6 +49,9 @@ export function gitFailure(what: string, { stderr, code }: GitAnswer): HermesErr
 function constant(line: string): string {
   return line
     .replace(/^(?:(?:fatal|error|remote): )+/i, '')
+    .replace(/^could not read (?:Username|Password) for '([^']+)'.*/, '$1 asks for credentials, and there are none')
+    .replace(/couldn't find remote ref refs\/heads\/(\S+)/, 'the repository has no branch $1')
+    .replace(/couldn't find remote ref refs\/tags\/(\S+)/, 'the repository has no tag $1')
     .replace(/(\w+:\/\/)[^@/\s']+@/g, '$1')
     .replace(/ after \d+ (?:ms|milliseconds)/g, '')
     .replace(/\btmp_(\w+?)_\w{6}\b/g, 'tmp_$1')

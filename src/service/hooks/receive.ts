@@ -33,5 +33,6 @@ export function hookReceiver(hooks: Hooks, clock: Clock, stopping: AbortSignal):
 function deliveryOf(headers: HookHeaders, body: Uint8Array): Delivery {
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8')
   const isForm = /^application\/x-www-form-urlencoded\b/i.test(String(headers['content-type'] ?? ''))
-  return { headers, body, payload: isForm ? (new URLSearchParams(text).get('payload') ?? '') : text }
+  // curl calls everything a form that it is given without a type.
+  return { headers, body, payload: (isForm ? new URLSearchParams(text).get('payload') : undefined) ?? text }
 }

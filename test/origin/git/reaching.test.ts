@@ -49,14 +49,16 @@ describe('https', () => {
   })
 
   test.each([
-    ['a wrong token', { token: 'wrong' }],
-    ['a wrong user', { username: 'eve', password: TOKEN }],
-    ['no credentials', {}],
-  ])('%s: unauthorized, at once', async (_, credentials) => {
+    ['a wrong token', { token: 'wrong' }, 'Authentication failed'],
+    ['a wrong user', { username: 'eve', password: TOKEN }, 'Authentication failed'],
+    ['no credentials', {}, 'asks for credentials, and there are none'],
+  ])('%s: unauthorized, at once', async (_, credentials, why) => {
     await using upstream = await oneSource()
     await using server = await HttpGitServer.start({ root: upstream.root, auth: `ann:${TOKEN}` })
     await using followed = await FollowedRepository.open(server.url(), { credentials })
-    expectNothing(await followed.read(), 'git_unauthorized')
+    const snapshot = await followed.read()
+    expectNothing(snapshot, 'git_unauthorized')
+    expect(snapshot.problems[0]?.message).toContain(why)
     expect(server.requests.length).toBeLessThan(5)
   })
 
