@@ -1,6 +1,7 @@
 import type { ErrorKind } from './error-kind.ts'
 import { fetchErrors } from './error-table-fetch.ts'
 import { gitErrors } from './error-table-git.ts'
+import { streamErrors } from './error-table-stream.ts'
 
 /** Every code that Hermes prints, with what it means and what to do. `docs/errors.md` is generated from it. */
 export const errorTable = {
@@ -229,6 +230,7 @@ export const errorTable = {
     fix: 'Set deletionPolicy: orphan on its sources to keep it.',
   },
   ...fetchErrors,
+  ...streamErrors,
   // Database
   database_unavailable: {
     next: 'retry',

@@ -16,7 +16,14 @@ export const table: Readonly<Record<string, Rule>> = {
   origin: { may: ['manifest'] },
   reconcile: { may: ['manifest'], types: ['origin'], npm: 'none' },
   connectors: {
-    may: ['manifest/expression', 'manifest/template', 'manifest/duration', 'stream/batch.ts'],
+    may: [
+      'manifest/expression',
+      'manifest/template',
+      'manifest/duration',
+      'stream/batch.ts',
+      'stream/batches.ts',
+      'stream/dead-letter.ts',
+    ],
     types: ['stream', 'manifest'],
   },
   resources: { may: ['manifest', 'reconcile', 'stream', 'connectors', 'store'] },
@@ -31,6 +38,7 @@ export const leaves: ReadonlySet<string> = new Set([
   'error-table.ts',
   'error-table-fetch.ts',
   'error-table-git.ts',
+  'error-table-stream.ts',
   'clock.ts',
   'lossless-json.ts',
   'markdown-text.ts',

@@ -6,6 +6,7 @@ import type { Manifest } from '../manifest/manifest.ts'
 import type { Column } from '../store/column-type.ts'
 import type { Run, Runs, RunTarget } from '../store/store.ts'
 import type { Log, Tables } from '../stream/connector.ts'
+import { directBranch } from '../stream/direct-branch.ts'
 import { runPipeline } from '../stream/pipeline.ts'
 import { type NextCron, nextTurn, retryDelayMs } from '../stream/schedule.ts'
 import { contextFor, type OpenSourceParts, openSource } from './open-source.ts'
@@ -108,7 +109,8 @@ async function transfer(
   await using buffer = openMemoryBuffer(READ_AHEAD)
   await using sink = await tableSink.open({}, context)
   const never = new AbortController().signal
-  await runPipeline({ source, from: run.resumeFrom, buffer, sink, stop: signals.stop, signal: never })
+  const branches = [directBranch(sink)]
+  await runPipeline({ source, from: run.resumeFrom, buffer, branches, stop: signals.stop, signal: never })
 }
 
 /** Without its field no cursor is ever found, and every fetch would bring everything again. */

@@ -1,6 +1,16 @@
 /** Where a source stands, opaque to everybody but the source: JSON, or `undefined` for its beginning. */
 export type Position = unknown
 
+/** What is known of a message beside its payload; each part absent unless somebody gave it. */
+export interface Meta {
+  /** Tells the message from all others of its workflow, again after a restart: what sinks write once by. */
+  readonly id?: string
+  /** Messages with one key keep their order (invariant 7). */
+  readonly key?: string
+  /** The named branch that a `route` step chose; without one the message goes to every sink. */
+  readonly route?: string
+}
+
 /**
  * The moving unit. A message's payload is bytes until somebody asks for its value, and a value until somebody asks for
  * its bytes: each is made once, and never when nobody asks.
@@ -9,22 +19,17 @@ export interface Batch {
   readonly size: number
   /** The position after this batch; absent when the source cannot resume behind it. */
   readonly position?: Position
+  /** Of all payloads: exact where they came as bytes, else an estimate that makes few of them. */
+  readonly byteLength: number
+  /** Throws `message_invalid` for bytes that are not what they should be. */
   value(index: number): unknown
   /** UTF-8 JSON of a value, or the payload as it came. */
   bytes(index: number): Uint8Array
   /** All values, in order; the array must not be changed. */
   values(): readonly unknown[]
+  /** What is known of a message; the same object for all of which nothing is known. */
+  meta(index: number): Meta
 }
 
-const encoder = new TextEncoder()
-
-/** A batch of parsed values, as fetches make them. */
-export function valueBatch(values: readonly unknown[], position?: Position): Batch {
-  return {
-    size: values.length,
-    ...(position === undefined ? {} : { position }),
-    value: (index) => values[index],
-    bytes: (index) => encoder.encode(JSON.stringify(values[index])),
-    values: () => values,
-  }
-}
+/** Of messages of which nothing is known but their payload. */
+export const noMeta: Meta = Object.freeze({})

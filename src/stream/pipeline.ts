@@ -1,95 +1,168 @@
-import { HermesError } from '../errors.ts'
+import type { Clock } from '../clock.ts'
+import { AckOrder } from './ack-order.ts'
 import type { Batch, Position } from './batch.ts'
 import type { Buffer, Delivery } from './buffer.ts'
-import type { Rejection, Sink } from './sink.ts'
 import type { Source } from './source.ts'
+import type { Stage } from './stage.ts'
 
-/** A source, the buffer it fills and the sink that drains it. The caller opens and disposes all three. */
+/** One consumer of the buffer, with a sink behind it. */
+export interface Branch {
+  /**
+   * Takes everything, in order, and acknowledges it; resolves when that has ended. What it throws fails the pipeline. An
+   * abort throws the signal's reason.
+   */
+  deliver(deliveries: AsyncIterable<Delivery>, signal: AbortSignal): Promise<void>
+}
+
+/** A source, what is done with its messages, the buffer that is filled, and who drains it. The caller opens and disposes them. */
 export interface Pipeline {
   readonly source: Source
   /** Where the source goes on; `undefined` is its beginning. */
   readonly from?: Position
+  readonly stage?: Stage
   readonly buffer: Buffer
-  readonly sink: Sink
-  /** Drains: the source ends after the batch in hand, and what was read reaches the sink. */
+  /** The buffer's consumers, in its order. */
+  readonly branches: readonly Branch[]
+  /** Drains: the source ends after the batch in hand, and what was read reaches the sinks. */
   readonly stop: AbortSignal
   /** Gives up: what is not written stays unwritten. */
   readonly signal: AbortSignal
-  /** Called in the source's order, once a batch is durable. */
-  onAck?(batch: Batch): void
-  /** Takes what the sink refused for good; the batch is acknowledged when it resolves. Without it a refusal fails the pipeline. */
-  onReject?(batch: Batch, rejections: readonly Rejection[], signal: AbortSignal): Promise<void>
+  /** For windows; those of a stage without one open and close with messages alone. */
+  readonly clock?: Clock
+  /** Called in the source's order, once everything up to a batch is durable. */
+  onAck?(position: Position): void
 }
 
-/** What was made durable. */
+/** What was made durable, without what the buffer dropped. */
 export interface Moved {
   readonly messages: number
   readonly batches: number
 }
 
+const TICK_MS = 1_000
+
 /**
- * Moves every batch from the source to the sink; the source reads ahead as far as the buffer has room.
+ * Moves every batch from the source to every branch; the source reads ahead as far as the buffer has room.
  *
- * The first failure is thrown as it is, once both sides have ended: nothing is left running. A failing sink cancels the
- * source. A failing source lets what it read before reach the sink, so that a fetch that is refused on every page but
- * one still advances. An abort throws the signal's reason. Invariant 5: a batch is acknowledged only behind the sink's
- * write, or behind somebody who took what it refused. Invariant 7: batches are written one after the other, as they came.
+ * The first failure is thrown as it is, once all sides have ended: nothing is left running. A failing branch cancels the
+ * source and the other branches. A failing source lets what it read before reach the branches, so that a fetch that is
+ * refused on every page but one still advances. An abort throws the signal's reason. Invariant 5: a batch is
+ * acknowledged only behind the buffer's word for it. Invariant 7: batches reach a branch one after the other, as they came.
  */
 export async function runPipeline(pipeline: Pipeline): Promise<Moved> {
-  const moved = { messages: 0, batches: 0 }
-  const cancel = new AbortController()
-  const onAbort = (): void => cancel.abort(pipeline.signal.reason)
-  let failure: { readonly error: unknown } | undefined
-  const fail = (error: unknown): void => {
-    failure ??= { error: pipeline.signal.aborted ? pipeline.signal.reason : error }
-  }
-  const onAck = (batch: Batch): void => {
-    moved.messages += batch.size
-    moved.batches += 1
-    pipeline.onAck?.(batch)
-  }
-  if (pipeline.signal.aborted) onAbort()
-  pipeline.signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    const filled = fill(pipeline, onAck, cancel.signal).catch(fail)
-    const drained = drain(pipeline, cancel.signal).catch((error: unknown) => {
-      fail(error)
-      cancel.abort(error)
-    })
-    await Promise.all([filled, drained])
-  } finally {
-    pipeline.signal.removeEventListener('abort', onAbort)
-  }
-  if (failure !== undefined) throw failure.error
-  return moved
+  return await new Running(pipeline).run()
 }
 
-async function fill(pipeline: Pipeline, onAck: (batch: Batch) => void, signal: AbortSignal): Promise<void> {
-  const { source, from, buffer, stop } = pipeline
-  try {
-    signal.throwIfAborted()
-    for await (const batch of source.read(from, stop, signal)) {
-      await buffer.push(batch, () => onAck(batch), signal)
-      if (stop.aborted) break
+class Running {
+  readonly #pipeline: Pipeline
+  readonly #cancel = new AbortController()
+  readonly #moved = { messages: 0, batches: 0 }
+  readonly #order = new AckOrder()
+  #failure: { readonly error: unknown } | undefined
+  /** Of pushes: the source's batches and those that time brings out must not overtake each other. */
+  #turn: Promise<void> = Promise.resolve()
+
+  constructor(pipeline: Pipeline) {
+    this.#pipeline = pipeline
+  }
+
+  async run(): Promise<Moved> {
+    const { signal } = this.#pipeline
+    const onAbort = (): void => this.#cancel.abort(signal.reason)
+    if (signal.aborted) onAbort()
+    signal.addEventListener('abort', onAbort, { once: true })
+    try {
+      const filled = this.#fill().catch((error: unknown) => this.#fail(error))
+      await Promise.all([filled, ...this.#pipeline.branches.map((branch, index) => this.#drain(branch, index))])
+    } finally {
+      signal.removeEventListener('abort', onAbort)
     }
-  } finally {
-    buffer.end()
+    if (this.#failure !== undefined) throw this.#failure.error
+    return this.#moved
   }
-}
 
-async function drain(pipeline: Pipeline, signal: AbortSignal): Promise<void> {
-  for await (const delivery of pipeline.buffer.pull(signal)) await deliver(pipeline, delivery, signal)
-}
+  #fail(error: unknown): void {
+    const { signal } = this.#pipeline
+    this.#failure ??= { error: signal.aborted ? signal.reason : error }
+  }
 
-async function deliver(pipeline: Pipeline, delivery: Delivery, signal: AbortSignal): Promise<void> {
-  const rejections = await pipeline.sink.write(delivery.batch, signal)
-  const [first] = rejections
-  if (first !== undefined) {
-    if (pipeline.onReject === undefined) {
-      const count = `${rejections.length} of ${delivery.batch.size} messages`
-      throw new HermesError('message_rejected', `the sink refused ${count}; the first: ${first.reason}`)
+  async #drain(branch: Branch, consumer: number): Promise<void> {
+    const { signal } = this.#cancel
+    try {
+      await branch.deliver(this.#pipeline.buffer.pull(signal, consumer), signal)
+    } catch (error) {
+      this.#fail(error)
+      this.#cancel.abort(error)
     }
-    await pipeline.onReject(delivery.batch, rejections, signal)
   }
-  delivery.ack()
+
+  async #fill(): Promise<void> {
+    const { source, from, buffer, stop } = this.#pipeline
+    const { signal } = this.#cancel
+    const ticking = new AbortController()
+    const ticked = this.#tick(AbortSignal.any([signal, ticking.signal]))
+    try {
+      signal.throwIfAborted()
+      for await (const batch of source.read(from, stop, signal)) {
+        await this.#inTurn(() => this.#take(batch))
+        if (stop.aborted) break
+      }
+      ticking.abort()
+      await ticked
+      await this.#inTurn(() => this.#flush(true))
+    } finally {
+      ticking.abort()
+      await ticked
+      buffer.end()
+    }
+  }
+
+  async #take(batch: Batch): Promise<void> {
+    const { stage, buffer } = this.#pipeline
+    const { signal } = this.#cancel
+    if (stage === undefined) return await buffer.push(batch, this.#ackOf(batch), signal)
+    const passed = await stage.pass(batch, signal)
+    const ack = this.#order.add(this.#ackOf(batch), stage.held)
+    await buffer.push(passed, ack, signal)
+  }
+
+  async #tick(signal: AbortSignal): Promise<void> {
+    const { stage, clock } = this.#pipeline
+    if (stage?.hasWindows !== true || clock === undefined) return
+    try {
+      for (;;) {
+        await clock.sleep(TICK_MS, signal)
+        await this.#inTurn(() => this.#flush(false))
+      }
+    } catch (error) {
+      if (signal.aborted) return
+      this.#fail(error)
+      this.#cancel.abort(error)
+    }
+  }
+
+  async #flush(end: boolean): Promise<void> {
+    const { stage, buffer } = this.#pipeline
+    if (stage?.hasWindows !== true) return
+    const { signal } = this.#cancel
+    const flushed = await stage.flush(end, signal)
+    const ack = this.#order.flushed(flushed.length, stage.held)
+    for (const batch of flushed) await buffer.push(batch, ack, signal)
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const next = this.#turn.then(work)
+    this.#turn = next.catch(() => undefined)
+    return next
+  }
+
+  /** Holds nothing of the batch but where it ends. */
+  #ackOf({ position, size }: Batch): () => void {
+    return () => {
+      this.#moved.messages += size
+      this.#moved.batches += 1
+      this.#pipeline.source.ack?.(position)
+      this.#pipeline.onAck?.(position)
+    }
+  }
 }

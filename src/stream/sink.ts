@@ -1,14 +1,21 @@
 import type { Batch } from './batch.ts'
 
-/** A message that a sink will never take, and why. */
+/** A message that a sink did not take, and why. */
 export interface Rejection {
   readonly index: number
   readonly reason: string
+  /** It may be taken later: it is tried again, and what follows it under its key waits. Absent: it never will be. */
+  readonly retryable?: boolean
 }
 
 /** Where messages go. */
 export interface Sink extends AsyncDisposable {
-  /** Resolves when the batch is durable but for the rejections it names; throws when the whole batch may be tried again. */
+  /**
+   * Resolves when the batch is durable but for the rejections it names; throws when the whole batch may be tried again.
+   * One write at a time, unless the connector says that it takes several. The same message may come twice: by its
+   * meta's id a sink can tell.
+   */
   write(batch: Batch, signal: AbortSignal): Promise<readonly Rejection[]>
+  /** Resolves when the sink could be written to now, without writing. */
   ping(signal: AbortSignal): Promise<void>
 }

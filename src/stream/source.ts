@@ -8,6 +8,12 @@ export interface Source extends AsyncDisposable {
    * and throws the signal's reason.
    */
   read(from: Position, stop: AbortSignal, signal: AbortSignal): AsyncIterable<Batch>
+  /**
+   * Told that everything up to a batch, named by its position, is durable downstream: a source that keeps its own place
+   * (a consumer group, a replication slot, answers that are still owed) moves it. In the order of the batches, not for
+   * each. Without it the position is kept for the source, and handed to `read` at the next start.
+   */
+  ack?(position: Position): void
   /** Resolves when the source could be read now, without reading it. */
   ping(signal: AbortSignal): Promise<void>
 }

@@ -4,6 +4,7 @@ import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { openMemoryBuffer } from '../../src/connectors/buffers/memory.ts'
 import { tableSink } from '../../src/connectors/sinks/table.ts'
+import { directBranch } from '../../src/stream/direct-branch.ts'
 import { runPipeline } from '../../src/stream/pipeline.ts'
 import { client, failure, started } from './clients.ts'
 import { api, page, queries, source } from './http-source-world.ts'
@@ -201,7 +202,13 @@ describe('a fetch as a pipeline', () => {
       }),
     )
     const buffer = openMemoryBuffer({ batches: 2, messages: 1_000 })
-    const moved = await runPipeline({ source: reading, sink, buffer, stop: never, signal: never })
+    const moved = await runPipeline({
+      source: reading,
+      branches: [directBranch(sink)],
+      buffer,
+      stop: never,
+      signal: never,
+    })
     expect([moved, overlapped]).toEqual([{ messages: 200, batches: 20 }, true])
     expect(ahead).toBeLessThanOrEqual(4)
   })

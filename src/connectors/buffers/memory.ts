@@ -1,7 +1,6 @@
 import type { FromSchema } from 'json-schema-to-ts'
 import type { Batch } from '../../stream/batch.ts'
-import type { Buffer, Delivery } from '../../stream/buffer.ts'
-import type { Connector } from '../../stream/connector.ts'
+import type { Buffer, BufferConnector, Delivery, Depth } from '../../stream/buffer.ts'
 
 const config = {
   type: 'object',
@@ -9,52 +8,78 @@ const config = {
   additionalProperties: false,
   properties: {
     messages: { type: 'integer', minimum: 1, default: 65_536, description: 'Messages held at most.' },
-    batches: { type: 'integer', minimum: 1, default: 256, description: 'Batches held at most.' },
-    whenFull: { enum: ['block'], default: 'block', description: 'block: the source waits.' },
+    bytes: { type: 'integer', minimum: 1, default: 67_108_864, description: 'Bytes of payloads held at most.' },
+    whenFull: {
+      enum: ['block', 'dropOldest', 'dropNewest'],
+      default: 'block',
+      description: 'block: the source waits. dropOldest, dropNewest: messages are lost, and counted.',
+    },
   },
 } as const
 
 export type MemoryBufferConfig = FromSchema<typeof config>
 
-export const memoryBuffer: Connector<Buffer, MemoryBufferConfig> = {
+export const memoryBuffer: BufferConnector<MemoryBufferConfig> = {
   type: 'memory',
   summary: 'A bounded queue in memory.',
   config,
-  open: async (limits) => openMemoryBuffer(limits),
+  durable: false,
+  open: async (limits, { consumers }) => openMemoryBuffer({ ...limits, consumers: consumers.length }),
+}
+
+/** What a memory buffer holds at most; a limit that is absent is none. */
+export interface MemoryLimits {
+  readonly messages: number
+  readonly batches?: number
+  readonly bytes?: number
+  readonly whenFull?: 'block' | 'dropOldest' | 'dropNewest'
+  /** Who each get everything; one when absent. */
+  readonly consumers?: number
 }
 
 interface Held {
   readonly batch: Batch
-  readonly ack: () => void
-  done: boolean
+  ack: () => void
+  /** Consumers that have not acknowledged it. */
+  left: number
 }
 
 /**
- * Holds at most so many batches and messages, those handed out but not yet acknowledged included; a single batch larger
- * than `messages` passes alone; a full one holds the source back (invariant 6). Acknowledgements reach the source in its order, whatever order the sink gives them in.
+ * Holds at most so many batches, messages and bytes, those handed out but not yet acknowledged included; a single batch
+ * larger than that passes alone; a full one holds the source back, or drops and counts (invariant 6). Acknowledgements
+ * reach the source in its order, whatever order the consumers give them in. No message takes anything of its own: a
+ * batch is one slot.
  */
-export function openMemoryBuffer(limits: { readonly messages: number; readonly batches: number }): Buffer {
+export function openMemoryBuffer(limits: MemoryLimits): Buffer {
   return new MemoryBuffer(limits)
 }
 
 class MemoryBuffer implements Buffer {
-  readonly #limits: { readonly messages: number; readonly batches: number }
-  /** Oldest first; the first `#pulled` of them are with the sink. */
+  readonly #limits: MemoryLimits
+  /** Oldest first. */
   readonly #held: Held[] = []
+  /** How many of those were handed to each consumer. */
+  readonly #pulled: number[]
   readonly #waiting = new Set<() => void>()
-  #pulled = 0
   #messages = 0
+  #bytes = 0
+  #dropped = 0
   #ended = false
 
-  constructor(limits: { readonly messages: number; readonly batches: number }) {
+  constructor(limits: MemoryLimits) {
     this.#limits = limits
+    this.#pulled = new Array<number>(limits.consumers ?? 1).fill(0)
   }
 
   async push(batch: Batch, ack: () => void, signal: AbortSignal): Promise<void> {
-    await this.#until(() => this.#hasRoom(batch.size), signal)
-    this.#held.push({ batch, ack, done: false })
-    this.#messages += batch.size
-    this.#wake()
+    const { whenFull = 'block' } = this.#limits
+    if (whenFull === 'block') await this.#until(() => this.#hasRoom(batch), signal)
+    else if (whenFull === 'dropOldest') this.#dropOldest(batch)
+    if (this.#hasRoom(batch)) {
+      this.#held.push({ batch, ack, left: this.#pulled.length })
+      this.#count(batch, 1)
+      this.#wake()
+    } else this.#drop(this.#held.length, { batch, ack })
   }
 
   end(): void {
@@ -62,14 +87,22 @@ class MemoryBuffer implements Buffer {
     this.#wake()
   }
 
-  async *pull(signal: AbortSignal): AsyncGenerator<Delivery> {
+  async *pull(signal: AbortSignal, consumer = 0): AsyncGenerator<Delivery> {
     for (;;) {
-      await this.#until(() => this.#pulled < this.#held.length || this.#ended, signal)
-      const next = this.#held[this.#pulled]
-      if (next === undefined) return
-      this.#pulled += 1
+      const next = this.#held[this.#pulled[consumer] ?? 0]
+      if (next === undefined) {
+        if (this.#ended) return
+        await this.#until(() => (this.#pulled[consumer] ?? 0) < this.#held.length || this.#ended, signal)
+        continue
+      }
+      signal.throwIfAborted()
+      this.#pulled[consumer] = (this.#pulled[consumer] ?? 0) + 1
       yield { batch: next.batch, ack: () => this.#acknowledge(next) }
     }
+  }
+
+  depth(): Depth {
+    return { messages: this.#messages, bytes: this.#bytes, dropped: this.#dropped }
   }
 
   async ping(): Promise<void> {}
@@ -77,21 +110,48 @@ class MemoryBuffer implements Buffer {
   async [Symbol.asyncDispose](): Promise<void> {
     this.end()
     this.#held.length = 0
-    this.#pulled = 0
+    this.#pulled.fill(0)
     this.#messages = 0
+    this.#bytes = 0
   }
 
-  #hasRoom(messages: number): boolean {
-    if (this.#held.length === 0) return true
-    return this.#held.length < this.#limits.batches && this.#messages + messages <= this.#limits.messages
+  #hasRoom(batch: Batch): boolean {
+    const { messages, batches = Number.POSITIVE_INFINITY, bytes } = this.#limits
+    if (this.#messages === 0 && this.#held.length < batches) return true
+    if (this.#held.length >= batches || this.#messages + batch.size > messages) return false
+    return bytes === undefined || this.#bytes + batch.byteLength <= bytes
+  }
+
+  /** What no consumer has been given yet makes room. */
+  #dropOldest(batch: Batch): void {
+    const first = Math.max(...this.#pulled)
+    while (!this.#hasRoom(batch)) {
+      const [oldest] = this.#held.splice(first, 1)
+      if (oldest === undefined) return
+      this.#count(oldest.batch, -1)
+      this.#drop(first, oldest)
+    }
+  }
+
+  /** The acknowledgement of what would have stood at this place: the batch before it speaks for it. */
+  #drop(place: number, { batch, ack }: Pick<Held, 'batch' | 'ack'>): void {
+    this.#dropped += batch.size
+    const before = this.#held[place - 1]
+    if (before === undefined) ack()
+    else before.ack = ack
+  }
+
+  #count({ size, byteLength }: Batch, sign: 1 | -1): void {
+    this.#messages += sign * size
+    if (this.#limits.bytes !== undefined) this.#bytes += sign * byteLength
   }
 
   #acknowledge(held: Held): void {
-    held.done = true
-    for (let first = this.#held[0]; first?.done === true; first = this.#held[0]) {
+    held.left -= 1
+    for (let [first] = this.#held; first !== undefined && first.left <= 0; [first] = this.#held) {
       this.#held.shift()
-      this.#pulled -= 1
-      this.#messages -= first.batch.size
+      for (const [consumer, count] of this.#pulled.entries()) this.#pulled[consumer] = count - 1
+      this.#count(first.batch, -1)
       first.ack()
     }
     this.#wake()

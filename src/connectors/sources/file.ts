@@ -1,6 +1,7 @@
 import { extname } from 'node:path'
 import { HermesError } from '../../errors.ts'
-import { type Batch, valueBatch } from '../../stream/batch.ts'
+import type { Batch } from '../../stream/batch.ts'
+import { valueBatch } from '../../stream/batches.ts'
 import type { Connector } from '../../stream/connector.ts'
 import type { Source } from '../../stream/source.ts'
 import { type FileSourceConfig, fileSourceSchema } from './file-config.ts'

@@ -1,6 +1,7 @@
 import { HermesError } from '../../errors.ts'
 import { parseLossless } from '../../lossless-json.ts'
-import { type Batch, valueBatch } from '../../stream/batch.ts'
+import type { Batch } from '../../stream/batch.ts'
+import { valueBatch } from '../../stream/batches.ts'
 import type { Connector, Context, HttpClient, HttpResponse } from '../../stream/connector.ts'
 import type { Source } from '../../stream/source.ts'
 import { type JsonPath, parseJsonPath } from '../json-path.ts'
