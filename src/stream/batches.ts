@@ -100,7 +100,7 @@ class ValueBatch implements Batch {
   }
 
   bytes(index: number): Uint8Array {
-    this.#bytes ??= new Array<Uint8Array | undefined>(this.size)
+    this.#bytes ??= []
     const made = this.#bytes[index] ?? encoder.encode(JSON.stringify(this.#values[index]))
     this.#bytes[index] = made
     return made
@@ -145,7 +145,7 @@ class BytesBatch implements Batch {
   }
 
   value(index: number): unknown {
-    this.#values ??= new Array<unknown>(this.size).fill(unparsed)
+    this.#values ??= Array.from({ length: this.size }, () => unparsed)
     const known = this.#values[index]
     if (known !== unparsed) return known
     const parsed = this.#parse(this.bytes(index))

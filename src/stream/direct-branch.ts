@@ -6,14 +6,15 @@ import type { Sink } from './sink.ts'
 export function directBranch(sink: Sink): Branch {
   return {
     deliver: async (deliveries, signal) => {
-      for await (const { batch, ack } of deliveries) {
+      for await (const delivery of deliveries) {
+        const { batch } = delivery
         const rejections = await sink.write(batch, signal)
         const [first] = rejections
         if (first !== undefined) {
           const count = `${rejections.length} of ${batch.size} messages`
           throw new HermesError('message_rejected', `the sink refused ${count}; the first: ${first.reason}`)
         }
-        ack()
+        delivery.ack()
       }
     },
   }

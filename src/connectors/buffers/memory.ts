@@ -68,7 +68,7 @@ class MemoryBuffer implements Buffer {
 
   constructor(limits: MemoryLimits) {
     this.#limits = limits
-    this.#pulled = new Array<number>(limits.consumers ?? 1).fill(0)
+    this.#pulled = Array.from({ length: limits.consumers ?? 1 }, () => 0)
   }
 
   async push(batch: Batch, ack: () => void, signal: AbortSignal): Promise<void> {
