@@ -28,6 +28,7 @@ async function evaluations(url: string): Promise<number[]> {
     log: quiet,
     nextCron: never,
     concurrency: 4,
+    hasOtherSecrets: () => false,
     laneLimit: () => 4,
     fetch: never,
     onRun: never,

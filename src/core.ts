@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
 import { httpConnection } from './connectors/http-client.ts'
@@ -17,13 +18,14 @@ import type { EngineEvent } from './reconcile/engine-event.ts'
 import { type ConnectionSpec, connectionController, secretsOfConnection } from './resources/connection.ts'
 import { ConnectionPool } from './resources/connection-pool.ts'
 import { type FetchReport, type FetchSignals, type FetchSubject, fetchSource } from './resources/fetch.ts'
-import { checkSecrets } from './resources/open-source.ts'
+import { checkSecrets, secretsOf } from './resources/open-source.ts'
 import { sourceController } from './resources/source-definition.ts'
 import { SourceRunner } from './resources/source-runner.ts'
 import type { SourceSpec } from './resources/source-spec.ts'
 import { viewOf } from './resources/source-view.ts'
 import { tableController } from './resources/table.ts'
 import { declaredColumns, type TableSpec, withTables } from './resources/table-spec.ts'
+import { secretMarks } from './secret-marks.ts'
 import type { Column } from './store/column-type.ts'
 import type { Store } from './store/store.ts'
 import type { Log } from './stream/connector.ts'
@@ -67,10 +69,17 @@ export function openCore(parts: CoreParts): Core {
     open: (settings) => httpConnection(settings, { clock, log, version: parts.version }),
     lookup: (name) => connectionSpecs.get(name),
   })
-  const openSource = { connections, clock, log, secrets, root: config.manifestsDir }
+  const inRepository = config.git !== undefined
+  const openSource = { connections, clock, log, secrets, root: config.manifestsDir, inRepository }
+  const marks = secretMarks({ secrets, keyFile: join(config.dataDir, 'secret-marks.key') })
+  const secretsNeeded = (source: Manifest<SourceSpec>): readonly string[] => {
+    const connection = connectionSpecs.get(viewOf(source).connection ?? '')
+    return [...secretsOf(source), ...(connection === undefined ? [] : secretsOfConnection(connection))]
+  }
+  const secretsMark = (source: Manifest<SourceSpec>): string | undefined => marks.of(secretsNeeded(source))
   const fetch = (subject: FetchSubject, signals: FetchSignals): Promise<FetchReport> =>
     fetchSource(
-      { runs: store.runs, clock, log, nextCron: cron, openSource },
+      { runs: store.runs, clock, log, nextCron: cron, openSource, secretsMark },
       { tableColumns: columnsInForce(engine, subject), ...subject },
       signals,
     )
@@ -84,6 +93,7 @@ export function openCore(parts: CoreParts): Core {
     nextCron: cron,
     concurrency: config.concurrency,
     laneLimit: (name) => laneLimit(name === undefined ? undefined : connectionSpecs.get(name), config.concurrency),
+    hasOtherSecrets: (source, mark) => marks.areOthers(mark, secretsNeeded(source)),
     fetch,
     onRun: (source, report) => {
       if (report.evolved) engine.resync(tablesOf(engine, source))

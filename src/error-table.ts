@@ -277,6 +277,11 @@ export const errorTable = {
     summary: 'No service answers on the socket.',
     fix: 'Start one with `hermes serve`, or name its --socket.',
   },
+  manifests_unread: {
+    next: 'retry',
+    summary: 'The service has not read its manifests yet: its repository or directory takes long to answer.',
+    fix: 'Ask again; `hermes-status` tells meanwhile what the database says.',
+  },
   service_stopping: { next: 'retry', summary: 'The service is stopping.', fix: 'Ask again once it is back.' },
   unauthorized: {
     next: 'refused',

@@ -17,7 +17,8 @@ interface Following {
 
 /**
  * When secrets change, until disposed: looks again at the resources that use them, and has the sources that failed tried
- * at once. Those that fetch well take new values up with their next fetch.
+ * at once. Those that fetch well take new values up with their next fetch. What changed where nobody told of it, or while
+ * no process was there, the runner finds by the marks of what failed.
  */
 export function followSecrets({ engine, runner, secrets, log }: Following): Disposable {
   const unfollow = secrets.onChange((names) => {

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
 import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
 import { optional } from './git-credentials.ts'
@@ -36,8 +38,13 @@ export function openCommitStatus({ config, secrets, clock, log }: GitHostParts):
     address: config.git.url,
     token: () => optional(secrets, 'GIT_STATUS_TOKEN') ?? optional(secrets, 'GIT_TOKEN'),
     context: `hermes/${name}`,
+    pendingFile: join(config.dataDir, 'git', `${nameOf(config.git.url)}-pending.json`),
     ...(ca === undefined ? {} : { ca }),
     clock,
     log,
   })
+}
+
+function nameOf(url: string): string {
+  return createHash('sha256').update(url).digest('hex').slice(0, 16)
 }

@@ -7,10 +7,11 @@ import type { Config } from './config.ts'
 import { type Core, openCore } from './core.ts'
 import { HermesError, toHermesError } from './errors.ts'
 import { gitHooks, openCommitStatus } from './git-host.ts'
-import { localApi, status } from './local-api.ts'
+import { localApi } from './local-api.ts'
 import { applyOnce } from './local-apply.ts'
 import { previewSource } from './local-preview.ts'
 import type { RunListener } from './local-serve.ts'
+import { status } from './local-status.ts'
 import { OriginSecrets } from './manifest/origin-secrets.ts'
 import { manifestReader } from './manifest/read.ts'
 import { secretStore } from './manifest/secrets.ts'
@@ -49,7 +50,9 @@ export async function openHermes(config: Config, parts: HermesParts, options: He
   const originSecrets = new OriginSecrets({ local: secrets, keysNeeded: options.readOnly !== true })
   const read = manifestReader(kinds)
   const { environment } = parts
-  const opened = closing.use(await openOrigin({ config, read, clock, log, secrets, environment }))
+  let stopping = new AbortController().signal
+  const originParts = { config, read, clock, log, secrets, environment, stopping: () => stopping }
+  const opened = closing.use(await openOrigin(originParts))
   const origin = pinnable(withSecrets(opened, originSecrets, clock))
   const listeners = new Set<RunListener>()
   let opening: Promise<Core> | undefined
@@ -94,6 +97,7 @@ export async function openHermes(config: Config, parts: HermesParts, options: He
     version: version(),
     core,
     live: () => live,
+    stopping: () => stopping,
     events: () => eventLog,
   }
   const api = localApi(apiParts)
@@ -118,6 +122,7 @@ export async function openHermes(config: Config, parts: HermesParts, options: He
     },
     serve: async (signals, onReady) => {
       const { serveUntil } = await import('./local-serve.ts')
+      stopping = signals.stop
       eventLog = new EventLog(clock, (text) => secrets.mask(text))
       const hostParts = { config, secrets, clock, log }
       const host = { hooks: gitHooks(hostParts, origin), commitStatus: () => openCommitStatus(hostParts) }

@@ -1,39 +1,35 @@
-import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
 import type { Core } from './core.ts'
 import { HermesError } from './errors.ts'
-import { heldManifests, localPlan } from './local-plan.ts'
+import { localPlan } from './local-plan.ts'
+import { type LocalReadParts, readOrigin, unlessStopping, unreadError } from './local-read.ts'
+import { status } from './local-status.ts'
 import { traceTable } from './local-trace.ts'
 import { type Key, keyOf, type Manifest } from './manifest/manifest.ts'
 import type { ReadManifests } from './manifest/read.ts'
-import { opensAt } from './manifest/sync-window.ts'
 import type { EventEntry, EventLog } from './observe/events.ts'
-import { type SourcePlace, statusReport } from './observe/report.ts'
 import { directoryPlace } from './origin/directory-place.ts'
 import { manifestsInGit } from './origin/git/manifests-in-git.ts'
 import { type ManifestFiles, manifestFiles } from './origin/manifest-files.ts'
 import type { ManifestPlace } from './origin/manifest-place.ts'
-import type { Origin, Snapshot } from './origin/origin.ts'
+import type { Snapshot } from './origin/origin.ts'
 import { tokenFor } from './reconcile/approval.ts'
-import type { Plan } from './reconcile/plan.ts'
 import { requirePlan } from './reconcile/plan-hash.ts'
-import type { EngineState, ResourceState } from './reconcile/state.ts'
+import { heldManifest } from './reconcile/subject.ts'
 import { Turn } from './reconcile/turn.ts'
 import type { FetchReport } from './resources/fetch.ts'
 import { refuseDenied, refuseSuspended } from './resources/source-runner.ts'
 import type { SourceSpec } from './resources/source-spec.ts'
 import { viewOf } from './resources/source-view.ts'
 import { declaredColumns, type TableSpec, withTables } from './resources/table-spec.ts'
-import type { Api, ManifestView, RunProgress, RunResult, StatusReport } from './service/api.ts'
+import type { Api, ManifestView, RunProgress, RunResult } from './service/api.ts'
 import { stateDocument } from './state-document.ts'
 
-export interface LocalApiParts {
+export interface LocalApiParts extends LocalReadParts {
   readonly config: Config
-  readonly origin: Origin
   /** Where manifests are written, when that is not the directory. */
   readonly place?: ManifestPlace
   readonly read: ReadManifests
-  readonly clock: Clock
   readonly version: string
   /** Opened when first asked for: what only looks at files needs no database. */
   readonly core: () => Promise<Core>
@@ -43,19 +39,19 @@ export interface LocalApiParts {
   readonly events: () => EventLog | undefined
 }
 
-const never = new AbortController().signal
-
 /** The API in process: what the service answers with, and what commands use where no service runs. */
 export function localApi(parts: LocalApiParts): Api {
-  const { origin } = parts
-  const snapshot = (): Promise<Snapshot> => origin.read(never)
+  const snapshot = (): Promise<Snapshot> => readOrigin(parts)
   const current: CurrentManifests = async () => (await snapshot()).manifests
   // One at a time: reading a tree that was sent takes memory and time.
   const trees = new Turn()
   const files = manifestFilesOf(parts, current)
   return {
     status: () => status(parts),
-    plan: (tree) => (tree === undefined ? localPlan(parts) : trees.take(() => localPlan(parts, tree))),
+    plan: (tree) => {
+      const planning = { ...parts, snapshot }
+      return tree === undefined ? localPlan(planning) : trees.take(() => localPlan(planning, tree))
+    },
     state: async () => stateDocument((await parts.core()).store, { hermes: parts.version, now: parts.clock.now() }),
     manifests: async () => (await current()).map(manifestView),
     add: (text) => files.add(text),
@@ -64,13 +60,13 @@ export function localApi(parts: LocalApiParts): Api {
     suspend: (key, suspended) => files.suspend(key, suspended),
     approve: (hash) => approve(parts, hash),
     rows: async (source, limit) => {
-      const manifest = sourceNamed(await current(), source)
+      const manifest = await sourceFor(parts, source)
       return (await parts.core()).store.tables.rows({ source, table: viewOf(manifest).table }, limit)
     },
     reconcile: (keys, plan) => reconcile(parts, keys, plan),
     run: (source, signal, onProgress) => run(parts, source, signal, onProgress),
     events: async (key) => events(parts, key),
-    trace: async (table) => traceTable(table, await status(parts), origin),
+    trace: async (table) => traceTable(table, await status(parts), parts),
   }
 }
 
@@ -84,81 +80,10 @@ function manifestFilesOf({ config, place, read }: LocalApiParts, current: Curren
 
 type CurrentManifests = () => Promise<readonly Manifest[]>
 
-/** The status as the running engine has it, or as files, ledger and data tell. */
-export async function status(parts: LocalApiParts): Promise<StatusReport> {
-  const core = await parts.core()
-  const now = parts.clock.now()
-  const state = parts.live() ? core.engine.state() : await stateAtRest(parts, core)
-  return statusReport({
-    version: parts.version,
-    now,
-    store: core.store,
-    state,
-    nextDueAt: (source) => core.runner.dueAt(source),
-    isRunning: (source) => core.runner.isRunning(source),
-    placeOf: (manifest) => {
-      if (manifest.kind !== 'SourceDefinition') return undefined
-      return placeOf(manifest as Manifest<SourceSpec>, now)
-    },
-  })
-}
-
-function placeOf(source: Manifest<SourceSpec>, now: number): SourcePlace {
-  const { table, cursor, suspended, connection } = viewOf(source)
-  const opens = opensAt(source.spec.syncWindow, now)
-  return {
-    table,
-    suspended,
-    ...(cursor === undefined ? {} : { cursor }),
-    ...(connection === undefined ? {} : { connection }),
-    ...(opens > now ? { opensAt: opens } : {}),
-  }
-}
-
-/** What a lap would find: nothing is changed, and what the plan says is still to be done. */
-async function stateAtRest({ origin }: LocalApiParts, core: Core): Promise<EngineState> {
-  const snapshot = await origin.read(never)
-  const plan = await core.engine.plan(snapshot)
-  const entries = new Map((await core.store.ledger.entries()).map((entry) => [keyOf(entry), entry]))
-  const held = await heldManifests(plan, core.store)
-  const wanted = new Map(withTables([...snapshot.manifests, ...held]).map((manifest) => [keyOf(manifest), manifest]))
-  const planned = new Map(plan.resources.map((each) => [each.key, each]))
-  const keys = new Set([...wanted.keys(), ...planned.keys()])
-  const resources = [...keys].map((key): ResourceState => {
-    const desired = wanted.get(key)
-    const entry = entries.get(key)
-    const [kind, name] = splitKey(key)
-    return {
-      key,
-      kind,
-      name,
-      derived: kind === 'Table',
-      removed: desired === undefined,
-      at: desired?.at ?? entry?.at ?? { file: '', line: 1, column: 1 },
-      revision: entry?.revision ?? '',
-      registeredAt: entry?.registeredAt ?? 0,
-      outcome: outcomeAtRest(planned.get(key)),
-      ...(desired === undefined ? {} : { desired }),
-    }
-  })
-  return { revision: snapshot.revision, problems: plan.problems, resources }
-}
-
-function outcomeAtRest(planned: Plan['resources'][number] | undefined): ResourceState['outcome'] {
-  if (planned === undefined) return { state: 'ready' }
-  const { blocked, waitsFor, opensAt: opens, at } = planned
-  if (blocked !== undefined) {
-    const error = new HermesError(blocked.code, blocked.message, { at })
-    return { state: 'blocked', approval: blocked.approval, error }
-  }
-  if (waitsFor !== undefined) return { state: 'waiting', on: waitsFor }
-  return opens === undefined ? { state: 'progressing' } : { state: 'waiting', until: Date.parse(opens) }
-}
-
 async function approve(parts: LocalApiParts, hash: string): Promise<readonly Key[]> {
   const { engine, store } = await parts.core()
   if (parts.live()) return engine.approve(hash)
-  const plan = await engine.plan(await parts.origin.read(never))
+  const plan = await engine.plan(await readOrigin(parts))
   const blocked = plan.resources.filter((each) => each.blocked?.approval === hash)
   const [first] = blocked
   if (first?.blocked === undefined) throw new HermesError('approval_stale', `nothing waits for approval of ${hash}`)
@@ -183,13 +108,13 @@ async function reconcile(
     throw new HermesError('service_absent', 'nothing runs that could reconcile', { fix: 'Use `hermes apply`.' })
   const unknown = keys?.find((key) => engine.resource(key) === undefined)
   parts.origin.wake()
-  const snapshot = await parts.origin.read(never)
+  const snapshot = await readOrigin(parts)
   if (plan !== undefined) requirePlan(await engine.plan(snapshot), plan)
   await engine.accept(snapshot)
   if (unknown !== undefined && engine.resource(unknown) === undefined)
     throw new HermesError('not_found', `there is no ${unknown}`)
   engine.resync(keys)
-  await engine.settled()
+  await unlessStopping(parts, (stopping) => engine.settled(stopping))
 }
 
 async function run(
@@ -209,8 +134,20 @@ async function run(
       `the fetch of ${name} was interrupted after ${report.rows} rows; it goes on from there`,
     )
   }
-  const manifest = sourceNamed((await parts.origin.read(never)).manifests, name)
-  return runResult(manifest, report)
+  return runResult(await sourceFor(parts, name), report)
+}
+
+/** A source as it is in force, or as the ledger has it before anything is; else as its manifest says. Throws `not_found`. */
+async function sourceFor(parts: LocalApiParts, name: string): Promise<Manifest<SourceSpec>> {
+  const known = parts.live() ? await knownSource(await parts.core(), name) : undefined
+  return known ?? sourceNamed((await readOrigin(parts)).manifests, name)
+}
+
+async function knownSource({ engine, store }: Core, name: string): Promise<Manifest<SourceSpec> | undefined> {
+  const key = `SourceDefinition/${name}`
+  if (engine.isInForce) return engine.resource(key)?.desired as Manifest<SourceSpec> | undefined
+  const entry = (await store.ledger.entries()).find((each) => keyOf(each) === key)
+  return entry && (heldManifest(entry) as Manifest<SourceSpec> | undefined)
 }
 
 /** The caller may go away; the run itself goes on. */
@@ -220,6 +157,7 @@ async function runLive(
   signal: AbortSignal,
   onProgress?: (progress: RunProgress) => void,
 ): Promise<FetchReport> {
+  if (!core.engine.isInForce) throw unreadError()
   const gone = Promise.withResolvers<never>()
   const onAbort = (): void => gone.reject(signal.reason)
   signal.addEventListener('abort', onAbort, { once: true })
@@ -236,13 +174,13 @@ async function runLive(
 
 /** Only what is in force as declared is fetched: tables change with `hermes apply`, not on the way. */
 async function runAtRest(
-  { origin, clock }: LocalApiParts,
+  parts: LocalApiParts,
   core: Core,
   name: string,
   stop: AbortSignal,
   onProgress?: (progress: RunProgress) => void,
 ): Promise<FetchReport> {
-  const snapshot = await origin.read(never)
+  const snapshot = await readOrigin(parts)
   const manifest = sourceNamed(snapshot.manifests, name)
   refuseSuspended(manifest)
   const entry = (await core.store.ledger.entries()).find(
@@ -255,7 +193,7 @@ async function runAtRest(
       fix,
     })
   }
-  refuseDenied(manifest, clock.now())
+  refuseDenied(manifest, parts.clock.now())
   for (const each of snapshot.manifests) if (each.kind === 'Connection') core.useConnection(each)
   const { table } = viewOf(manifest)
   const shared = withTables(snapshot.manifests).find((each) => each.kind === 'Table' && each.name === table)
@@ -284,9 +222,4 @@ function manifestView(manifest: Manifest): ManifestView {
   const { kind, name, at, text = '', generated } = manifest
   const madeBy = generated === undefined ? {} : { madeBy: generated.by }
   return { kind, name, file: at.file, line: at.line, text, ...madeBy }
-}
-
-function splitKey(key: Key): readonly [string, string] {
-  const slash = key.indexOf('/')
-  return [key.slice(0, slash), key.slice(slash + 1)]
 }

@@ -2,7 +2,7 @@ import type { Core } from './core.ts'
 import { keyOf, type Manifest } from './manifest/manifest.ts'
 import type { ManifestTree } from './manifest/manifest-tree.ts'
 import type { ReadManifests } from './manifest/read.ts'
-import type { Origin } from './origin/origin.ts'
+import type { Snapshot } from './origin/origin.ts'
 import { snapshotOfTree } from './origin/tree.ts'
 import type { Plan } from './reconcile/plan.ts'
 import { heldManifest } from './reconcile/subject.ts'
@@ -10,17 +10,16 @@ import { withRefetches } from './resources/refetch.ts'
 import type { Store } from './store/store.ts'
 
 export interface LocalPlanParts {
-  readonly origin: Origin
+  /** What the origin holds. */
+  readonly snapshot: () => Promise<Snapshot>
   readonly read: ReadManifests
   readonly core: () => Promise<Core>
 }
 
-const never = new AbortController().signal
-
 /** The plan of what the origin holds, or of a tree that somebody sent, with what will be fetched again. Only looks. */
 export async function localPlan(parts: LocalPlanParts, tree?: ManifestTree): Promise<Plan> {
   const { engine, store } = await parts.core()
-  const snapshot = tree === undefined ? await parts.origin.read(never) : await snapshotOfTree(tree, parts.read)
+  const snapshot = tree === undefined ? await parts.snapshot() : await snapshotOfTree(tree, parts.read)
   const plan = await engine.plan(snapshot)
   return withRefetches(plan, [...snapshot.manifests, ...(await heldManifests(plan, store))], store.tables)
 }

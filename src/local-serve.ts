@@ -1,7 +1,8 @@
 import type { Clock } from './clock.ts'
 import type { Core } from './core.ts'
 import { toHermesError } from './errors.ts'
-import { type LocalApiParts, status } from './local-api.ts'
+import type { LocalApiParts } from './local-api.ts'
+import { status } from './local-status.ts'
 import type { CommitStatus } from './observe/commit-status.ts'
 import { EventObserver } from './observe/event-observer.ts'
 import type { EventLog } from './observe/events.ts'
@@ -43,7 +44,17 @@ const EVALUATE_MS = 60_000
  * Serves until `stop` aborts: listens first, so that a second service on the same data directory is refused before it
  * does anything, then laps and fetches. What is under way drains; `abort` gives it up.
  */
-export async function serveUntil(parts: ServeParts, { stop, abort }: Signals, onReady: OnReady): Promise<void> {
+export async function serveUntil(parts: ServeParts, signals: Signals, onReady: OnReady): Promise<void> {
+  // Before it listens: who asks then must not read the origin on his own.
+  parts.goLive(true)
+  try {
+    await serveLive(parts, signals, onReady)
+  } finally {
+    parts.goLive(false)
+  }
+}
+
+async function serveLive(parts: ServeParts, { stop, abort }: Signals, onReady: OnReady): Promise<void> {
   const { config, version, api, clock, log } = parts
   let core: Core | undefined
   const metrics = openMetrics({ status: () => api.status(), queueDepth: () => core?.runner.backlog ?? 0 })
@@ -59,9 +70,8 @@ export async function serveUntil(parts: ServeParts, { stop, abort }: Signals, on
   const opened = await openWhenPossible(parts, stop)
   if (opened === undefined) return
   core = opened
-  const followed = followStatus(parts, opened, metrics, stop)
+  const followed = followStatus(parts, opened, metrics, { stop, abort })
   const unfollow = followEvents(parts, opened)
-  parts.goLive(true)
   opened.runner.start()
   const http = service.http === undefined ? {} : { http: service.http }
   log.info(
@@ -96,12 +106,17 @@ async function drainOn({ stop, abort }: Signals, runner: Core['runner'], log: Lo
   await Promise.race([runner[Symbol.asyncDispose](), aborted(abort)])
 }
 
-/** Writes status back soon after changes and runs, and counts them; `end` resolves when it writes no more. */
-function followStatus(parts: ServeParts, core: Core, metrics: Metrics, stop: AbortSignal): { end(): Promise<void> } {
+/** Writes status back soon after changes and runs, and counts them; `end` writes what is left and resolves then. */
+function followStatus(
+  parts: ServeParts,
+  core: Core,
+  metrics: Metrics,
+  { stop, abort }: Signals,
+): { end(): Promise<void> } {
   const files = parts.statusFiles()
   const branch = parts.statusBranch()
   const commit = parts.commitStatus()
-  const { soon: write, idle } = throttle(parts.clock, stop, async () => {
+  const { soon: write, last } = throttle(parts.clock, stop, async () => {
     const report = await status(parts)
     branch?.take(report)
     commit?.report(report.revision, report)
@@ -120,7 +135,8 @@ function followStatus(parts: ServeParts, core: Core, metrics: Metrics, stop: Abo
   return {
     end: async () => {
       unfollow()
-      await idle()
+      await last(abort)
+      await branch?.drain(abort)
       await branch?.[Symbol.asyncDispose]()
       await commit?.[Symbol.asyncDispose]()
     },
@@ -166,7 +182,8 @@ function checks(core: () => Promise<Core>, opened: () => Core | undefined): read
       run: async () => {
         const state = opened()?.engine.state()
         if (state?.trouble !== undefined) throw state.trouble
-        return `${state?.problems.length ?? 0} problems`
+        if (state?.revision === undefined) return 'not read yet'
+        return `${state.problems.length} problems`
       },
     },
   ]
@@ -189,7 +206,7 @@ function throttle(
   clock: Clock,
   stop: AbortSignal,
   work: () => Promise<void>,
-): { readonly soon: () => void; readonly idle: () => Promise<void> } {
+): { readonly soon: () => void; readonly last: (abort: AbortSignal) => Promise<void> } {
   let wanted = false
   let busy: Promise<void> | undefined
   const loop = async (): Promise<void> => {
@@ -208,7 +225,11 @@ function throttle(
       wanted = true
       if (!stop.aborted) busy ??= loop()
     },
-    idle: async () => busy,
+    /** What is under way, and what was asked for since. */
+    last: async (abort) => {
+      await busy
+      if (wanted && !abort.aborted) await work().catch(() => undefined)
+    },
   }
 }
 

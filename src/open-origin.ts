@@ -26,6 +26,8 @@ export interface OriginParts {
   readonly log: Log
   readonly secrets: SecretStore
   readonly environment: Readonly<Record<string, string | undefined>>
+  /** Aborts when the service in this process is told to stop. */
+  readonly stopping: () => AbortSignal
 }
 
 export interface OpenedOrigin extends Origin {
@@ -105,6 +107,7 @@ function openPlace(parts: OriginParts, git: GitConfig, { origin, repository, dir
     scratchDir: `${dir}-push`,
     path: git.path,
     clock: parts.clock,
+    stopping: parts.stopping,
     ...(git.author === undefined ? {} : { author: git.author }),
   })
 }

@@ -94,14 +94,14 @@ async function repository(): Promise<Place> {
   }
 }
 
-/** A service over a place, with all that it logs. */
-async function follow(place: Place) {
-  const home = await mkdtemp(join(tmpdir(), 'hermes-home-'))
+/** A service over a place, with all that it logs; in a home that was given, it and what is in it stay. */
+async function follow(place: Place, given?: { readonly home: string; readonly variables?: Record<string, string> }) {
+  const home = given?.home ?? (await mkdtemp(join(tmpdir(), 'hermes-home-')))
   const lines: string[] = []
   const write = (fields: object, message: string): void => void lines.push(JSON.stringify([message, fields]))
   const log: Log = { debug: write, info: write, warn: write, error: write, child: () => log }
   const dataDir = join(home, 'data')
-  const environment = { PATH: process.env['PATH'], HERMES_SECRET_SOPS_AGE_KEY: key.identity }
+  const environment = { PATH: process.env['PATH'], HERMES_SECRET_SOPS_AGE_KEY: key.identity, ...given?.variables }
   const settings = readConfig({ ...place.flags, dataDir }, {}, home)
   const config = settings.git === undefined ? settings : { ...settings, git: { ...settings.git, intervalMs: 100 } }
   const hermes = await openHermes(config, { environment, clock: systemClock, log })
@@ -121,7 +121,7 @@ async function follow(place: Place) {
       stop.abort()
       await served
       await hermes[Symbol.asyncDispose]()
-      await rm(home, { recursive: true, force: true })
+      if (given === undefined) await rm(home, { recursive: true, force: true })
     },
   }
 }
@@ -185,6 +185,51 @@ describe.each(Object.entries(origins))('a secret in a file of %s', (_, open) => 
       'b.sops.json secret_duplicate',
       'b.sops.json secret_unencrypted',
     ])
+  })
+})
+
+/** Where a secret that is not among the manifests or is, and how it gets another value. */
+const rotations: Readonly<
+  Record<string, (place: Place, home: string, token: string) => Promise<Record<string, string>>>
+> = {
+  'the environment': async (_place, _home, token) => ({ HERMES_SECRET_SHOP_TOKEN: token }),
+  'the secrets directory': async (_place, home, token) => {
+    await mkdir(join(home, 'data', 'secrets'), { recursive: true })
+    await writeFile(join(home, 'data', 'secrets', 'SHOP_TOKEN'), token)
+    return {}
+  },
+  'a file of secrets': async (place, _home, token) => {
+    await place.write({ 'a.sops.yaml': await encrypted({ SHOP_TOKEN: token }) })
+    return {}
+  },
+}
+
+describe.each(Object.entries(rotations))('a secret in %s that is rotated while no service runs', (_where, rotate) => {
+  it('has who failed with the old one tried at the next start, and only for that', async () => {
+    await using api = await guarded('second-token')
+    await using place = await directory()
+    await place.write({ 'all.yaml': manifests(api.url) })
+    const home = await mkdtemp(join(tmpdir(), 'hermes-home-'))
+    let variables = await rotate(place, home, 'first-token')
+    {
+      await using service = await follow(place, { home, variables })
+      await service.becomes('orders', { state: 'stalled', attempts: 1 })
+    }
+    {
+      await using service = await follow(place, { home, variables })
+      await service.becomes('orders', { state: 'stalled', attempts: 1 })
+      await service.becomes('open', { state: 'ready' })
+      await service.hermes.api.run('open', never)
+      expect(api.seen('/orders')).toEqual(['Bearer first-token'])
+    }
+    variables = await rotate(place, home, 'second-token')
+    {
+      await using service = await follow(place, { home, variables })
+      await service.becomes('orders', { state: 'ready', rows: 2, attempts: 0 })
+    }
+    expect(api.seen('/orders')).toEqual(['Bearer first-token', 'Bearer second-token'])
+    expect(await everythingIn(home)).not.toContain('first-token')
+    await rm(home, { recursive: true })
   })
 })
 

@@ -51,6 +51,7 @@ function select(report: StatusReport, given: string | undefined): StatusReport {
   return { ...report, resources: ofWord(report.resources, given) }
 }
 
-function allWell({ resources, problems }: StatusReport): boolean {
-  return problems.length === 0 && resources.every(({ state }) => state === 'ready' || state === 'suspended')
+function allWell({ resources, problems, unread }: StatusReport): boolean {
+  const isRead = unread === undefined
+  return isRead && problems.length === 0 && resources.every(({ state }) => state === 'ready' || state === 'suspended')
 }

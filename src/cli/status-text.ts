@@ -25,10 +25,12 @@ export interface StatusTextOptions {
 
 /** The report as a table; what is ready says nothing more, the rest says why. Problems stand below. */
 export function statusText(report: StatusReport, { output, now, root }: StatusTextOptions): string {
-  const { resources, problems } = report
-  const table = resources.length === 0 ? 'no resources\n' : formatTable(columns, resources.map(rowOf), output)
+  const { resources, problems, unread } = report
+  const none = unread === undefined ? 'no resources\n' : ''
+  const table = resources.length === 0 ? none : formatTable(columns, resources.map(rowOf), output)
   const found = problems.map((problem) => problemText(problem, output, root)).join('')
-  return `${table}${found === '' ? '' : `\n${found}`}${output.isTerminal ? `\n${summary(report, output)}` : ''}`
+  const first = unread === undefined ? '' : `${unread}\n`
+  return `${first}${table}${found === '' ? '' : `\n${found}`}${output.isTerminal ? `\n${summary(report, output)}` : ''}`
 
   function rowOf({ kind, name, state, rows, lastRunAt, nextRunAt, reason, message }: ResourceStatus): readonly Cell[] {
     return [

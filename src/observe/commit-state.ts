@@ -3,7 +3,8 @@ import type { ResourceState, ResourceStatus, StatusReport } from './status.ts'
 
 /** What a commit's status at a Git host says. */
 export interface CommitState {
-  readonly state: 'pending' | 'success' | 'failure'
+  /** `superseded`: another commit came into force before this one was settled; it never will be. */
+  readonly state: 'pending' | 'success' | 'failure' | 'superseded'
   /** At most 140 characters: GitHub takes no more. */
   readonly description: string
 }
@@ -21,6 +22,11 @@ export function commitState(report: StatusReport): CommitState {
   const open = report.resources.filter(({ state }) => state !== 'ready' && state !== 'suspended')
   if (open.length > 0) return { state: 'pending', description: shortened(openText(report, open)) }
   return { state: 'success', description: successText(report) }
+}
+
+/** What a commit that was pending is left with once the commit of this id is in force. Pure. */
+export function supersededBy(sha: string): CommitState {
+  return { state: 'superseded', description: `superseded by ${sha.slice(0, 7)}` }
 }
 
 /** How many of each, and the first by name. */

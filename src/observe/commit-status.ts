@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { HermesError } from '../errors.ts'
-import { commitState } from './commit-state.ts'
+import { commitState, supersededBy } from './commit-state.ts'
+import { type PendingCommits, pendingCommits } from './pending-commits.ts'
 import { type RepositoryAddress, repositoryAddress } from './repository-address.ts'
 import type { StatusReport } from './status.ts'
 import { statusHost } from './status-hosts/hosts.ts'
@@ -20,6 +21,8 @@ export interface CommitStatusOptions {
   readonly context: string
   /** Certificates, PEM, that are trusted beside the machine's. */
   readonly ca?: string
+  /** A file to keep in which commits are pending, for the process after this one; absent: it does not know of them. */
+  readonly pendingFile?: string
   readonly clock: Clock
   /** Told once when the host cannot be told, and again only after it could be. */
   readonly log: { warn(fields: object, message: string): void }
@@ -30,7 +33,7 @@ export interface CommitStatus extends AsyncDisposable {
   /**
    * The status of a revision (`main@sha1:<id>`); one without a commit is passed over. Returns at once and never throws:
    * of reports that come in while one is sent, or while the host wants to be left alone, the newest is sent. What the
-   * commit has already is not sent again.
+   * commit has already is not sent again. Commits that were left pending are told what superseded them, after the newest.
    */
   report(revision: string, report: StatusReport): void
 }
@@ -57,7 +60,9 @@ class Reporter implements CommitStatus {
   readonly #closing = new AbortController()
   /** What the host was told, by commit. */
   readonly #told = new Map<string, string>()
-  #next: CommitStatusUpdate | undefined
+  readonly #pending: PendingCommits
+  /** Of the last report. */
+  #newest: CommitStatusUpdate | undefined
   #working: Promise<void> = Promise.resolve()
   #isWorking = false
   #notBefore = 0
@@ -68,12 +73,13 @@ class Reporter implements CommitStatus {
     this.#options = options
     this.#poster = poster
     this.#repository = repository
+    this.#pending = pendingCommits(options.pendingFile)
   }
 
   report(revision: string, report: StatusReport): void {
     const sha = commitOf(revision)
     if (sha === undefined || this.#closing.signal.aborted) return
-    this.#next = { sha, context: this.#options.context, ...commitState(report) }
+    this.#newest = { sha, context: this.#options.context, ...commitState(report) }
     if (!this.#isWorking) this.#working = this.#work()
   }
 
@@ -83,17 +89,28 @@ class Reporter implements CommitStatus {
     await this.#poster.close()
   }
 
-  /** Until the host knows the newest. */
+  /** Until the host knows the newest, and what became of the others. */
   async #work(): Promise<void> {
     const { signal } = this.#closing
     this.#isWorking = true
-    while (!signal.aborted && this.#next !== undefined) {
+    while (!signal.aborted) {
+      const next = this.#next()
+      if (next === undefined && this.#pending.isLoaded) break
       const waitMs = this.#notBefore - this.#options.clock.now()
-      if (this.#told.get(this.#next.sha) === mark(this.#next)) this.#next = undefined
+      if (next === undefined) await this.#pending.load()
       else if (waitMs > 0) await this.#options.clock.sleep(waitMs, signal).catch(() => undefined)
-      else await this.#send(this.#next)
+      else await this.#send(next)
     }
     this.#isWorking = false
+  }
+
+  /** What the host does not know yet. */
+  #next(): CommitStatusUpdate | undefined {
+    const newest = this.#newest
+    if (newest === undefined) return undefined
+    if (this.#told.get(newest.sha) !== mark(newest)) return newest
+    const left = this.#pending.oldestBut(newest.sha)
+    return left && { ...left, ...supersededBy(newest.sha) }
   }
 
   async #send(update: CommitStatusUpdate): Promise<void> {
@@ -102,7 +119,11 @@ class Reporter implements CommitStatus {
     if (result.outcome === 'done') this.#troubled = false
     else this.#tell(update, result)
     this.#failures = result.outcome === 'failed' ? this.#failures + 1 : 0
-    if (result.outcome !== 'failed') this.#remember(update)
+    if (result.outcome !== 'failed') {
+      this.#remember(update)
+      // What the host refused for good it does not show as pending either.
+      await this.#pending.note(update, update.state === 'pending' && result.outcome === 'done')
+    }
     const backoffMs = Math.min(SPACING_MS * 2 ** Math.min(this.#failures, 10), LONGEST_BACKOFF_MS)
     this.#notBefore = this.#options.clock.now() + Math.max(backoffMs, result.waitMs)
   }

@@ -14,6 +14,8 @@ export interface ResourceView {
   readonly outcome?: Outcome
   /** Its manifest is gone, its objects are not yet. */
   readonly removing?: boolean
+  /** Its manifest has not been read since the start: what is known of it is what the database says. */
+  readonly unread?: boolean
   /** Why it stays in force though no manifest declares it now. */
   readonly held?: string
   /** For a source: the table it fills. */
@@ -101,6 +103,10 @@ function numbers(view: ResourceView, table: string, facts: RunFacts | undefined,
 function lapFinding(outcome: Outcome | undefined, view: ResourceView): Finding {
   if (view.removing === true && (outcome === undefined || outcome.state === 'ready')) {
     return { state: 'progressing', reason: 'Removing', message: 'Its manifest is gone; what it made is being removed.' }
+  }
+  if (view.unread === true) {
+    const message = 'Its manifest has not been read since the start; this is what the database says of it.'
+    return { state: 'progressing', reason: 'ManifestsUnread', message }
   }
   if (outcome === undefined) {
     return { state: 'progressing', reason: 'Reconciling', message: 'It has not been looked at yet.' }

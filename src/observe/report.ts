@@ -47,14 +47,21 @@ export async function statusReport(parts: ReportParts): Promise<StatusReport> {
     running: new Set(names.filter((name) => parts.isRunning(name))),
   })
   const time = new Date(now).toISOString()
-  return { time, version: parts.version, revision: state.revision ?? '', resources, problems: state.problems }
+  const { revision = '', problems } = state
+  const unread = state.revision === undefined ? { unread: unreadText(state) } : {}
+  return { time, version: parts.version, revision, ...unread, resources, problems }
+}
+
+function unreadText({ trouble }: EngineState): string {
+  const text = 'The manifests have not been read since the start: this is what the database says.'
+  return trouble === undefined ? text : `${text} ${trouble.message}`
 }
 
 interface View extends ResourceView {
   readonly view: { readonly cursor?: string }
 }
 
-function viewOf(resource: ResourceState, { placeOf }: ReportParts): View {
+function viewOf(resource: ResourceState, { placeOf, state }: ReportParts): View {
   const { kind, name, at, revision, outcome, removed, desired, held } = resource
   const place = desired === undefined ? undefined : placeOf(desired)
   return {
@@ -63,6 +70,7 @@ function viewOf(resource: ResourceState, { placeOf }: ReportParts): View {
     at,
     revision,
     removing: removed,
+    ...(state.revision === undefined ? { unread: true } : {}),
     ...(held === undefined ? {} : { held }),
     suspended: place?.suspended ?? false,
     ...(outcome.state === 'progressing' ? {} : { outcome }),

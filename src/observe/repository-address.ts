@@ -22,13 +22,17 @@ export function repositoryAddress(text: string): RepositoryAddress | undefined {
   return host === undefined || path === undefined ? undefined : addressOf(host, path)
 }
 
-/** Whether both lead to one repository: scheme, user, port, a trailing `.git` and the case of the host do not count. */
+/**
+ * Whether both lead to one repository: scheme, user, port and a trailing `.git` do not count, and neither does the case of
+ * host and path, as GitHub, GitLab, Gitea and Bitbucket have it; that of a path on this machine does.
+ */
 export function isSameRepository(one: RepositoryAddress | undefined, other: RepositoryAddress | undefined): boolean {
-  return one !== undefined && other !== undefined && one.host === other.host && one.path === other.path
+  if (one === undefined || other === undefined || one.host !== other.host) return false
+  return one.host === '' ? one.path === other.path : one.path.toLowerCase() === other.path.toLowerCase()
 }
 
 function addressOf(hostname: string, pathname: string, origin?: string): RepositoryAddress | undefined {
   const host = hostname.toLowerCase()
-  const path = pathname.replaceAll(/^\/+|\/+$/g, '').replace(/\.git$/, '')
+  const path = pathname.replaceAll(/^\/+|\/+$/g, '').replace(/\.git$/i, '')
   return path === '' ? undefined : { host, path, web: origin ?? `https://${host}` }
 }

@@ -31,16 +31,23 @@ export interface StatusBranch extends AsyncDisposable {
   take(report: StatusReport): void
   /** The same at once; rejects when it fails. */
   publish(report: StatusReport, signal: AbortSignal): Promise<void>
+  /**
+   * Writes at once what waits for its time, and takes no more reports. Resolves when that is written, has failed, or took
+   * five seconds, or when `abort` aborts; never rejects.
+   */
+  drain(abort: AbortSignal): Promise<void>
 }
 
 /** Changes come in flocks. */
 const SOON_MS = 3_000
 const FIRST_BACKOFF_MS = 5_000
 const LONGEST_BACKOFF_MS = 300_000
+/** For what is written at the end: a service that is told to stop shall stop. */
+const DRAIN_MS = 5_000
 /** How often somebody else may be faster. */
 const ROUNDS = 4
 
-/** Disposing it gives up what is under way; the next one begins with what the branch says. */
+/** Disposing it gives up what is under way and what waits; the next one begins with what the branch says. */
 export function statusBranch(options: StatusBranchOptions): StatusBranch {
   return new Publisher(options)
 }
@@ -52,6 +59,8 @@ interface Known extends KnownStatus {
 class Publisher implements StatusBranch {
   readonly #options: StatusBranchOptions
   readonly #closing = new AbortController()
+  /** Aborts when nothing more is to be waited for. */
+  readonly #ending = new AbortController()
   #known: Known | undefined
   #next: StatusReport | undefined
   #working: Promise<void> | undefined
@@ -63,7 +72,7 @@ class Publisher implements StatusBranch {
   }
 
   take(report: StatusReport): void {
-    if (!isInForce(report) || this.#closing.signal.aborted) return
+    if (!isInForce(report) || this.#ending.signal.aborted) return
     this.#next = report
     this.#working ??= this.#work(this.#closing.signal)
   }
@@ -84,7 +93,19 @@ class Publisher implements StatusBranch {
     throw new HermesError('git_push_refused', `${this.#options.branch} has moved at each of ${ROUNDS} attempts`)
   }
 
+  async drain(abort: AbortSignal): Promise<void> {
+    this.#ending.abort()
+    if (this.#working === undefined) return
+    const over = new AbortController()
+    const late = this.#options.clock.sleep(DRAIN_MS, AbortSignal.any([over.signal, abort])).catch(() => undefined)
+    await Promise.race([this.#working, late])
+    over.abort()
+    if (this.#next !== undefined)
+      this.#tell(new HermesError('service_stopping', 'the service stopped before it was written'))
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#ending.abort()
     this.#closing.abort()
     await this.#working
   }
@@ -98,7 +119,7 @@ class Publisher implements StatusBranch {
 
   async #attempt(signal: AbortSignal): Promise<void> {
     await this.#settle(signal)
-    await this.#untilDue(signal)
+    if (this.#next !== undefined) await this.#untilDue(signal)
     const report = this.#next
     if (report === undefined) return
     await this.publish(report, signal)
@@ -111,8 +132,22 @@ class Publisher implements StatusBranch {
   async #settle(signal: AbortSignal): Promise<void> {
     const { clock, intervalMs } = this.#options
     const latest = clock.now() + intervalMs
-    do await clock.sleep(SOON_MS, signal)
-    while (this.#next?.resources.some(isUnseen) === true && clock.now() < latest)
+    do await this.#sleep(SOON_MS, signal)
+    while (this.#hasUnseen() && clock.now() < latest && !this.#ending.signal.aborted)
+    if (this.#ending.signal.aborted && this.#hasUnseen()) this.#next = undefined
+  }
+
+  #hasUnseen(): boolean {
+    return this.#next?.resources.some(isUnseen) === true
+  }
+
+  /** Not longer than until the end has come. */
+  async #sleep(ms: number, signal: AbortSignal): Promise<void> {
+    const ending = this.#ending.signal
+    if (ending.aborted) return
+    await this.#options.clock.sleep(ms, AbortSignal.any([signal, ending])).catch((error: unknown) => {
+      if (signal.aborted) throw error
+    })
   }
 
   async #untilDue(signal: AbortSignal): Promise<void> {
@@ -121,7 +156,7 @@ class Publisher implements StatusBranch {
     const now = clock.now()
     // Who committed last may have another clock.
     const waitMs = Math.min(committedAt, now) + intervalMs - now
-    if (waitMs > 0) await clock.sleep(waitMs, signal)
+    if (waitMs > 0) await this.#sleep(waitMs, signal)
   }
 
   async #read(signal: AbortSignal): Promise<Known> {
@@ -137,14 +172,19 @@ class Publisher implements StatusBranch {
 
   async #backOff(thrown: unknown, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return
-    const { branch, clock, log } = this.#options
-    const { code, message } = toHermesError(thrown)
-    if (message !== this.#trouble) log.warn({ branch, code, error: message }, 'status branch not written')
-    this.#trouble = message
+    this.#tell(toHermesError(thrown))
     this.#known = undefined
     this.#failures += 1
+    // There is no later then.
+    if (this.#ending.signal.aborted) this.#next = undefined
     const backoffMs = FIRST_BACKOFF_MS * 2 ** Math.min(this.#failures - 1, 10)
-    await clock.sleep(Math.min(backoffMs, LONGEST_BACKOFF_MS), signal).catch(() => undefined)
+    await this.#sleep(Math.min(backoffMs, LONGEST_BACKOFF_MS), signal).catch(() => undefined)
+  }
+
+  #tell({ code, message }: HermesError): void {
+    const { branch, log } = this.#options
+    if (message !== this.#trouble) log.warn({ branch, code, error: message }, 'status branch not written')
+    this.#trouble = message
   }
 }
 

@@ -45,8 +45,10 @@ export interface StatusProblem {
 export interface StatusReport {
   readonly time: string
   readonly version: string
-  /** The revision in force. */
+  /** The revision in force; empty while none is. */
   readonly revision: string
+  /** Set until a service has read its manifests for the first time: resources are as the database has them. A sentence. */
+  readonly unread?: string
   readonly resources: readonly ResourceStatus[]
   /** What is wrong in the manifests right now. */
   readonly problems: readonly StatusProblem[]

@@ -188,6 +188,11 @@ export class Engine {
     return [planned.key]
   }
 
+  /** Whether any snapshot was taken in since the start; before that the engine knows of no resource. */
+  get isInForce(): boolean {
+    return this.#board.target !== undefined
+  }
+
   /** Everything the engine knows at the moment. */
   state(): EngineState {
     const state = engineState(this.#board, this.#mirror.entries, this.#kinds)
@@ -320,8 +325,9 @@ export class Engine {
   }
 
   #isSettled(): boolean {
-    const inForce = this.#board.target !== undefined && this.#intake.isDone
-    return inForce && this.#accepting === 0 && this.#laps.size === 0 && this.#board.queue.idle
+    return (
+      this.isInForce && this.#intake.isDone && this.#accepting === 0 && this.#laps.size === 0 && this.#board.queue.idle
+    )
   }
 }
 

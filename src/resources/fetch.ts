@@ -27,6 +27,8 @@ export interface FetchParts {
   readonly log: Log
   readonly nextCron: NextCron
   readonly openSource: OpenSourceParts
+  /** The mark of the secrets that a source is fetched with; undefined without any. */
+  readonly secretsMark: (source: Manifest<SourceSpec>) => string | undefined
 }
 
 export interface FetchSignals {
@@ -68,6 +70,7 @@ export async function fetchSource(
 ): Promise<FetchReport> {
   const began = parts.clock.now()
   const progress = { rows: 0, pages: 0 }
+  const secrets = parts.secretsMark(subject.manifest)
   let run: Run | undefined
   try {
     run = await parts.runs.begin(runTarget(subject), began)
@@ -79,7 +82,7 @@ export async function fetchSource(
     return { outcome: 'finished', ...report, nextDueAt: dueAfter(parts, subject, run, pauseEnd) }
   } catch (thrown) {
     const error = toHermesError(thrown)
-    const nextDueAt = await recordFailure(parts, subject, run, error)
+    const nextDueAt = await recordFailure(parts, subject, { run, error, secrets })
     const report = { startedAt: run?.startedAt ?? began, ...progress, ms: parts.clock.now() - began }
     return { outcome: 'failed', ...report, nextDueAt, error, evolved: run?.evolved ?? false }
   } finally {
@@ -158,19 +161,28 @@ function dueAfter(
   return Math.max(turn, pauseEnd)
 }
 
+interface Failure {
+  /** Undefined when it could not even begin. */
+  readonly run: Run | undefined
+  readonly error: HermesError
+  readonly secrets: string | undefined
+}
+
 /** Writes down what failed and when to try again; undefined when even that could not be written. */
 async function recordFailure(
   parts: FetchParts,
   subject: FetchSubject,
-  run: Run | undefined,
-  error: HermesError,
+  { run, error, secrets }: Failure,
 ): Promise<number> {
   const notBefore = retryAt(parts, subject, run, error)
   if (run === undefined) return notBefore
   // A position that leads to a refusal is given up: the next attempt starts from the beginning.
   const discard = error.next === 'stalled'
   try {
-    await run.fail({ code: error.code, message: error.message }, notBefore, { discard })
+    await run.fail({ code: error.code, message: error.message }, notBefore, {
+      discard,
+      ...(secrets === undefined ? {} : { secrets }),
+    })
   } catch (cause) {
     parts.log.warn({ source: subject.manifest.name, error: toHermesError(cause) }, 'failure not recorded')
   }

@@ -1,4 +1,4 @@
-import { resolve } from 'node:path'
+import { isAbsolute, resolve } from 'node:path'
 import type { Clock } from '../clock.ts'
 import { sources } from '../connectors/index.ts'
 import { HermesError } from '../errors.ts'
@@ -8,6 +8,7 @@ import { referencesIn, resolveTemplates } from '../manifest/templates.ts'
 import type { Connector, Context, JsonSchema, Log, Secrets, Tables } from '../stream/connector.ts'
 import type { Source } from '../stream/source.ts'
 import type { ConnectionPool } from './connection-pool.ts'
+import { besideRepository } from './source-beside-repository.ts'
 import type { SourceSpec } from './source-spec.ts'
 import { viewOf } from './source-view.ts'
 
@@ -25,6 +26,8 @@ export interface OpenSourceParts {
   readonly secrets: Secrets
   /** What relative file paths start from. */
   readonly root: string
+  /** Whether manifests are in a repository, and what relative paths start from is not where they are. */
+  readonly inRepository?: boolean
 }
 
 type AnyConnector = Connector<Source, unknown>
@@ -58,7 +61,10 @@ export async function openSource(
     cursor: run.cursor ?? '',
   }
   const resolved = resolveTemplates(config, connector.config, variables)
-  return connector.open(withAbsolutePaths(resolved, connector.config, parts.root), context)
+  const { config: located, relative } = withAbsolutePaths(resolved, connector.config, parts.root)
+  const source = await connector.open(located, context)
+  const isBeside = parts.inRepository === true && relative.length > 0
+  return isBeside ? besideRepository(source, { root: parts.root, relative }) : source
 }
 
 const secretNames = new WeakMap<object, readonly string[]>()
@@ -89,14 +95,23 @@ function connectorFor(type: string): AnyConnector {
 }
 
 /** Fields that the connector's schema marks with `x-path` start from `root` when they are relative. */
-function withAbsolutePaths(config: Fields, schema: JsonSchema, root: string): Fields {
+function withAbsolutePaths(config: Fields, schema: JsonSchema, root: string): Located {
   const properties = (schema['properties'] ?? {}) as Readonly<Record<string, JsonSchema>>
-  const paths = Object.keys(properties).filter((name) => properties[name]?.['x-path'] === true)
-  const absolute = paths.flatMap((name) => {
+  const names = Object.keys(properties).filter((name) => properties[name]?.['x-path'] === true)
+  const paths = names.flatMap((name) => {
     const path = config[name]
-    return typeof path === 'string' ? [[name, resolve(root, path)] as const] : []
+    return typeof path === 'string' ? [[name, path] as const] : []
   })
-  return { ...config, ...Object.fromEntries(absolute) }
+  return {
+    config: { ...config, ...Object.fromEntries(paths.map(([name, path]) => [name, resolve(root, path)])) },
+    relative: paths.flatMap(([, path]) => (isAbsolute(path) ? [] : [path])),
+  }
+}
+
+interface Located {
+  readonly config: Fields
+  /** The paths that were relative, as they were given. */
+  readonly relative: readonly string[]
 }
 
 type Fields = Readonly<Record<string, unknown>>

@@ -18,6 +18,8 @@ export interface SourceRunnerOptions {
   readonly concurrency: number
   /** How many fetches a Connection takes at once. */
   readonly laneLimit: (connection: string | undefined) => number
+  /** Whether a source is fetched with other secrets now than those of the mark. */
+  readonly hasOtherSecrets: (source: Manifest<SourceSpec>, mark: string) => boolean
   readonly fetch: (subject: FetchSubject, signals: FetchSignals) => Promise<FetchReport>
   /** Called after every run. */
   readonly onRun: (name: string, report: FetchReport) => void
@@ -163,11 +165,16 @@ export class SourceRunner implements AsyncDisposable {
         this.#options.nextCron,
       )
       const isChanged = history.spec !== undefined && history.spec !== hash
-      const mended = history.attempt > 0 && (isChanged || this.#mended.has(name))
+      const mended = history.attempt > 0 && (isChanged || this.#mended.has(name) || this.#isRotated(subject, history))
       const { priority = 0 } = subject.manifest.spec
       const laneLimit = this.#options.laneLimit(view.connection)
       this.#scheduler.set({ name, lane, laneLimit, priority }, this.#withinWindow(subject, mended ? 0 : due))
     }
+  }
+
+  /** Whether it failed with other secrets than there are now, be it in the process before this one. */
+  #isRotated({ manifest }: FetchSubject, { secrets }: RunFacts): boolean {
+    return secrets !== undefined && this.#options.hasOtherSecrets(manifest, secrets)
   }
 
   /** When a source that is due then may be fetched by itself. */

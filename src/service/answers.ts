@@ -49,13 +49,17 @@ export const answers = {
     },
     ['approval', 'connection', 'table', 'rows', 'lastRunAt', 'nextRunAt', 'attempts', 'lastError', 'cursor'],
   ),
-  StatusReport: record({
-    time: instant,
-    version: text,
-    revision: text,
-    resources: list(reference('ResourceStatus')),
-    problems: list(reference('Problem')),
-  }),
+  StatusReport: record(
+    {
+      time: instant,
+      version: text,
+      revision: text,
+      unread: text,
+      resources: list(reference('ResourceStatus')),
+      problems: list(reference('Problem')),
+    },
+    ['unread'],
+  ),
   Step: record(
     {
       op: { enum: ['+', '~', '-', '!', '.'] },

@@ -57,7 +57,7 @@ export function buildServer(parts: ServiceParts, listener: Listener): FastifyIns
   const yaml = ['application/yaml', 'text/yaml', 'text/plain', 'application/x-yaml']
   server.addContentTypeParser(yaml, { parseAs: 'string' }, (_request, body, done) => done(null, body))
   server.setReplySerializer((payload) => JSON.stringify(payload, jsonValue))
-  addErrors(server, parts)
+  addErrors(server, parts, listener)
   addHooks(server, parts, listener)
   addHealth(server, parts)
   for (const route of routes) addRoute(server, route, parts, listener)
@@ -66,10 +66,13 @@ export function buildServer(parts: ServiceParts, listener: Listener): FastifyIns
   return server
 }
 
-function addErrors(server: FastifyInstance, { log }: ServiceParts): void {
+function addErrors(server: FastifyInstance, { log }: ServiceParts, { stopping }: Listener): void {
   server.setErrorHandler((thrown, request, reply) => {
-    const { error, status } = toAnswerable(thrown)
-    if (status >= 500) log.error({ code: error.code, error: error.message, route: routeOf(request) }, 'request failed')
+    const isCut = stopping.aborted && thrown instanceof Error && thrown.name === 'AbortError'
+    const { error, status } = toAnswerable(isCut ? stopping.reason : thrown)
+    // That a service stops is no failure of it.
+    if (status >= 500 && error.code !== 'service_stopping')
+      log.error({ code: error.code, error: error.message, route: routeOf(request) }, 'request failed')
     return reply.code(status).send(errorAnswer(error))
   })
   server.setNotFoundHandler((request, reply) => {

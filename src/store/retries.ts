@@ -26,6 +26,21 @@ export interface RunKey {
   readonly startedAt: number
 }
 
+/** What `hermes_retries.spec` holds: a spec's hash, and behind it the mark of the secrets that a run failed with. */
+export interface RunSpec {
+  readonly spec?: string
+  readonly secrets?: string
+}
+
+export function specText(spec: string, secrets: string | undefined): string {
+  return secrets === undefined ? spec : `${spec} secrets:${secrets}`
+}
+
+export function specOf(row: Pick<StoredRetry, 'spec'> | undefined): RunSpec {
+  const [, spec, secrets] = /^(.*?)(?: secrets:(\S+))?$/s.exec(row?.spec ?? '') ?? []
+  return { ...(row?.spec == null || spec === undefined ? {} : { spec }), ...(secrets === undefined ? {} : { secrets }) }
+}
+
 /**
  * Moves a run's bookmark. Fails as a whole, and with it the transaction it stands in, when the run is not the one that
  * `hermes_retries` knows any more: see `displaced`.

@@ -2,7 +2,7 @@ import { type Bookmark, bookmarkOf, bookmarkText } from './bookmark.ts'
 import type { Database } from './database.ts'
 import { readShapes } from './dialects.ts'
 import { instantMs, instantText } from './instant.ts'
-import { retryOf, type StoredRetry, writeIntent } from './retries.ts'
+import { retryOf, type StoredRetry, specOf, writeIntent } from './retries.ts'
 import type { RunStart } from './run.ts'
 import { readCursor } from './run-cursor.ts'
 import { checkShape, type RunParts } from './run-table.ts'
@@ -20,7 +20,7 @@ export async function beginRun({ database, gate }: RunParts, target: RunTarget, 
   if (shape !== undefined) checkShape(target, shape)
   const row = await retryOf(database, target.source)
   const past = bookmarkOf(row)
-  const resumable = past?.position !== undefined && row?.spec === target.spec && target.write !== 'replace'
+  const resumable = past?.position !== undefined && specOf(row).spec === target.spec && target.write !== 'replace'
   const start =
     resumable && row?.started_at != null
       ? { startedAt: row.started_at, attempt: row.attempt + 1, rows: row.rows, bookmark: past }
@@ -45,7 +45,7 @@ async function newRun(database: Database, { target, shape, row, past, now }: Beg
   const startedAt = Math.max(Math.floor(now), ...known.map((ms) => (ms ?? -1) + 1))
   // An append's leftovers are deleted; those of a merge stay and must not pass for its past.
   const before = target.write === 'append' ? startedAt : (past?.before ?? startedAt)
-  const kept = past !== undefined && row?.spec === target.spec && row.position !== null
+  const kept = past !== undefined && specOf(row).spec === target.spec && row?.position != null
   const cursor = kept ? past.cursor : await readCursor(database, shape, target, past?.before ?? startedAt)
   const bookmark: Bookmark = { before, ...(cursor === undefined ? {} : { cursor }) }
   return { startedAt, attempt: (row?.attempt ?? 0) + 1, rows: 0, bookmark }

@@ -3,7 +3,7 @@ import { chunks } from './chunks.ts'
 import type { Database } from './database.ts'
 import { readDataTables } from './dialects.ts'
 import { instantMs, instantText } from './instant.ts'
-import { allRetries, type StoredRetry } from './retries.ts'
+import { allRetries, type StoredRetry, specOf } from './retries.ts'
 import { identifier } from './sql-text.ts'
 import type { RunFacts, RunSubject } from './store.ts'
 import { textList } from './text-list.ts'
@@ -36,7 +36,7 @@ function factsOf(newest: number | undefined, row: StoredRetry | undefined): RunF
     attempt: row?.attempt ?? 0,
     ...(row?.not_before == null ? {} : { notBefore: row.not_before }),
     ...(row?.started_at == null ? {} : { startedAt: row.started_at }),
-    ...(row?.spec == null ? {} : { spec: row.spec }),
+    ...specOf(row),
     ...(row?.error_code == null ? {} : { lastError: { code: row.error_code, message: row.last_error ?? '' } }),
   }
 }

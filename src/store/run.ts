@@ -3,7 +3,7 @@ import { type Bookmark, bookmarkText } from './bookmark.ts'
 import type { Statement } from './database.ts'
 import { instantText } from './instant.ts'
 import { storableText } from './json-text.ts'
-import { changeRun, clearRun, displaced, moveBookmark, type RunKey } from './retries.ts'
+import { changeRun, clearRun, displaced, moveBookmark, type RunKey, specText } from './retries.ts'
 import { type RunParts, RunTable } from './run-table.ts'
 import { identifier, literal } from './sql-text.ts'
 import { inlined, parameterSign } from './statement-text.ts'
@@ -149,13 +149,14 @@ export class OpenRun implements Run {
   async fail(
     error: { code: string; message: string },
     notBefore: number,
-    { discard }: { discard: boolean },
+    { discard, secrets }: { discard: boolean; secrets?: string },
   ): Promise<void> {
     await this.#last.catch(() => undefined)
     const { database } = this.#parts
     const told = {
       not_before: Math.ceil(notBefore),
       error_code: error.code,
+      spec: specText(this.#target.spec, secrets),
       last_error: storableText(error.message).slice(0, longestError).toWellFormed(),
     }
     const given = discard ? this.#givenUp() : {}

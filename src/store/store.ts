@@ -115,6 +115,8 @@ export interface RunFacts {
   readonly startedAt?: number
   /** The spec that a run which failed or has not finished was begun with, as RunTarget had it. */
   readonly spec?: string
+  /** The mark of the secrets that a run failed with, as `fail` had it. */
+  readonly secrets?: string
   readonly lastError?: { readonly code: string; readonly message: string }
 }
 
@@ -156,6 +158,13 @@ export interface Run extends AsyncDisposable {
   write(records: readonly unknown[], position: unknown, signal: AbortSignal): Promise<void>
   /** Commits the run. An empty one leaves its row with `notBefore`. */
   finish(notBefore: number): Promise<void>
-  /** Records the failure. `discard` gives the position up, so that the next attempt starts from the beginning. */
-  fail(error: { code: string; message: string }, notBefore: number, options: { discard: boolean }): Promise<void>
+  /**
+   * Records the failure. `discard` gives the position up, so that the next attempt starts from the beginning; `secrets`, a
+   * word, marks what the run was tried with.
+   */
+  fail(
+    error: { code: string; message: string },
+    notBefore: number,
+    options: { discard: boolean; secrets?: string },
+  ): Promise<void>
 }

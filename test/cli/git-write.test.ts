@@ -63,6 +63,25 @@ describe('hermes add, update, delete, suspend and resume with --git', () => {
     child.kill('SIGTERM')
   })
 
+  it('make the path with the first manifest, without a service and with one that waits for it', async () => {
+    for (const [path, serves] of [
+      ['fresh', false],
+      ['more/fresh', true],
+    ] as const) {
+      await using own = await openPlace()
+      const at = ['--git', upstream.path, '--path', path, '--interval', '1h', '--git-write']
+      const service = serves ? await own.serve(...at) : undefined
+      if (serves)
+        await expect.poll(async () => (await own.status()).stdout, { timeout: 15_000 }).toContain('git_path_missing')
+      const added = await own.run('hermes', ['add', '-', ...(serves ? [] : at)], connection('first'))
+      expect(added.stdout).toContain('added Connection/first')
+      expect(await upstream.git('show', `main:${path}/connection-first.yaml`)).toBe(connection('first').trim())
+      if (serves)
+        await expect.poll(async () => (await own.status()).stdout, { timeout: 15_000 }).toMatch(/first +ready/)
+      service?.child.kill('SIGTERM')
+    }
+  }, 60_000)
+
   it('is refused with what cannot be written', async () => {
     for (const [flag, value] of [
       ['--tag', 'v1'],

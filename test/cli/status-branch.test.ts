@@ -144,6 +144,23 @@ it('hermes serve keeps it up to date', async () => {
   expect(local.resources.map(({ state }) => state)).toEqual(['stalled', 'stalled'])
 }, 60_000)
 
+it('hermes serve writes what still waits for its interval when it is told to stop', async () => {
+  const settings = ['--path', 'manifests', '--interval', '1s', '--status-branch', BRANCH, '--status-interval', '1h']
+  const service = await writing.serve(...git, ...settings)
+  const before = await written()
+  await remote.commit({ 'manifests/open.yaml': manifests['manifests/open.yaml'] }, 'main')
+  const states = async () => {
+    const { resources } = JSON.parse((await writing.status('-o', 'json')).stdout) as StatusReport
+    return resources.map(({ name, state }) => `${name} ${state}`).toSorted()
+  }
+  await expect.poll(states, { timeout: 15_000 }).toEqual(['open ready', 'shop stalled'])
+  expect(await written()).toEqual(before)
+  service.child.kill('SIGTERM')
+  const { code, stderr } = await service.result
+  expect([code, stderr]).toEqual([0, expect.not.stringContaining('status branch not written')])
+  expect(await written()).toEqual(['1 resource changed: Connection/open ready', ...before])
+}, 60_000)
+
 describe('the settings', () => {
   const url = 'https://git.example.com/data.git'
 

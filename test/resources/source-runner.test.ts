@@ -27,7 +27,7 @@ const hour = 3_600_000
 const noon: SyncWindow = { allow: [{ cron: '0 12 * * *', duration: '1h' }] }
 
 /** A runner at midnight whose fetches take no time, or until `finish`. */
-function runnerWith(concurrency = 4) {
+function runnerWith(concurrency = 4, secrets: () => string | undefined = () => undefined) {
   const clock = new FakeClock()
   const fetched: string[] = []
   const open = new Map<string, () => void>()
@@ -46,6 +46,7 @@ function runnerWith(concurrency = 4) {
     log: silent,
     nextCron,
     concurrency,
+    hasOtherSecrets: (_, mark) => mark !== secrets(),
     laneLimit: () => concurrency,
     fetch,
     onRun: () => undefined,
@@ -164,10 +165,30 @@ describe('a retry, when something changed that sources need', () => {
   })
 })
 
+it('what failed with other secrets than there are now is tried at once when it is taken up', async () => {
+  let mark: string | undefined = 'old'
+  const { runner, clock, fetched, put } = runnerWith(4, () => mark)
+  await fail('same', clock.now(), 'old')
+  await fail('before', clock.now(), 'older')
+  await fail('without', clock.now())
+  runner.start()
+  for (const name of ['same', 'before', 'without']) await put(name, { schedule: { cron: '0 12 * * *' } })
+  await clock.advance(1)
+  expect(fetched).toEqual(['before at 00:00'])
+  mark = 'new'
+  await runner.evaluate()
+  await clock.advance(1)
+  expect(fetched.toSorted()).toEqual(['before at 00:00', 'before at 00:00', 'same at 00:00'])
+  await runner[Symbol.asyncDispose]()
+})
+
 /** A run of the source that failed, and is not to be repeated within the day. */
-async function fail(name: string, now: number): Promise<void> {
+async function fail(name: string, now: number, secrets?: string): Promise<void> {
   const spec = sourceOf(name, { schedule: { cron: '0 12 * * *' } }).hash
   const shape = { columns: [], key: [], write: 'append', evolve: 'additive' } as const
   await using run = await store.runs.begin({ source: name, table: name, ...shape, spec }, now)
-  await run.fail({ code: 'http_unauthorized', message: 'no' }, now + 24 * hour, { discard: true })
+  await run.fail({ code: 'http_unauthorized', message: 'no' }, now + 24 * hour, {
+    discard: true,
+    ...(secrets && { secrets }),
+  })
 }

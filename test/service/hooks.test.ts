@@ -92,6 +92,15 @@ describe.each(Object.entries<Sender>(senders))('a webhook of %s', (_name, sender
     expect(await send(sender, told)).toEqual({ status: 202, woken: 0, answer })
   })
 
+  it('wakes for the watched repository however its name is written, and for a branch only as it is', async () => {
+    expect(await send(sender, { ...main, owner: 'Acme', name: 'DATA' })).toMatchObject({ status: 202, woken: 1 })
+    watched.woken = 0
+    watched.repository = sender.address('ACME', 'Data')
+    expect(await send(sender, main)).toMatchObject({ status: 202, woken: 1 })
+    watched.woken = 0
+    expect(await send(sender, { ...main, ref: 'refs/heads/Main' })).toMatchObject({ status: 202, woken: 0 })
+  })
+
   it('wakes when the watched branch was deleted: the status shall say so', async () => {
     expect(await send(sender, { ...main, deleted: true })).toMatchObject({ status: 202, woken: 1 })
   })
@@ -170,6 +179,7 @@ describe('a webhook', () => {
     'github.com:acme/data',
     'ssh://git@github.com/acme/data.git',
     'ssh://git@GITHUB.com:22/acme/data',
+    'https://github.com/Acme/Data.GIT',
   ])('is of the repository that is watched as %s', async (address) => {
     watched.repository = address
     expect(await send(sender, main)).toMatchObject({ status: 202, woken: 1 })
@@ -193,6 +203,10 @@ describe('a webhook', () => {
     const content = JSON.stringify({ repository: '/srv/git/data.git', ref: 'refs/heads/main' })
     expect((await post(senders['anything that signs'].sign(content, SECRET), content)).status).toBe(202)
     expect(watched.woken).toBe(1)
+    watched.woken = 0
+    watched.repository = '/srv/git/Data.git'
+    expect((await post(senders['anything that signs'].sign(content, SECRET), content)).status).toBe(202)
+    expect(watched.woken).toBe(0)
   })
 
   it('is taken as a form too, signed over the form by GitHub and over the payload by Gitea', async () => {

@@ -253,6 +253,25 @@ eachDatabase('runs', ({ home: newHome }) => {
     expect(await factsOf(shared.store, target)).toStrictEqual({ lastRunAt: at(4), attempt: 0 })
   })
 
+  test('a failure tells what secrets it had, as long as it is the last, and a position outlives other secrets', async () => {
+    const target = targetOf()
+    {
+      await using run = await shared.store.runs.begin(target, at(1))
+      await run.write(page(1), 'a', never)
+      await run.fail(failure, at(2), { discard: false, secrets: 'mark-1' })
+    }
+    expect(await factsOf(shared.store, target)).toMatchObject({ spec: 'spec 1', secrets: 'mark-1', attempt: 1 })
+    {
+      await using run = await shared.store.runs.begin(target, at(2))
+      expect(run).toMatchObject({ resumeFrom: 'a', attempt: 2, rows: 1, startedAt: at(1) })
+      expect(await factsOf(shared.store, target)).not.toHaveProperty('secrets')
+      await run.fail(failure, at(3), { discard: true, secrets: 'mark-2' })
+    }
+    expect(await factsOf(shared.store, target)).toMatchObject({ spec: 'spec 1', secrets: 'mark-2', attempt: 2 })
+    await fetchPages(shared.store, target, [page(1, 2)], at(4))
+    expect(await factsOf(shared.store, target)).toStrictEqual({ lastRunAt: at(4), attempt: 0 })
+  })
+
   test('rows of a merge that failed for good do not pass for a run, nor for its cursor', async () => {
     const target = targetOf({ ...merge, cursor: 'id' })
     await fetchPages(shared.store, target, [page(10)], at(1))

@@ -7,5 +7,10 @@ export const gitea: StatusHost = {
   apiUrl: ({ web }) => `${web}/api/v1`,
   path: (repository, sha) => `/repos/${ownerAndName(repository)}/statuses/${sha}`,
   headers: (token) => ({ authorization: `token ${token}`, accept: 'application/json' }),
-  body: ({ state, description, context }) => ({ state, description, context }),
+  // `skipped` would say it best, but only late versions know it; all know `warning`.
+  body: ({ state, description, context }) => ({
+    state: state === 'superseded' ? 'warning' : state,
+    description,
+    context,
+  }),
 }

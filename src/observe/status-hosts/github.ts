@@ -11,5 +11,10 @@ export const github: StatusHost = {
     accept: 'application/vnd.github+json',
     'x-github-api-version': '2022-11-28',
   }),
-  body: ({ state, description, context }) => ({ state, description, context }),
+  // GitHub has no state for what was given up: of its two that end a pending one without success, `failure` is a finding.
+  body: ({ state, description, context }) => ({
+    state: state === 'superseded' ? 'error' : state,
+    description,
+    context,
+  }),
 }

@@ -1,5 +1,7 @@
 import type { StatusHost } from './status-host.ts'
 
+const states = { pending: 'pending', success: 'success', failure: 'failed', superseded: 'canceled' } as const
+
 /** GitLab, where projects lie in groups of any depth. */
 export const gitlab: StatusHost = {
   name: 'gitlab',
@@ -8,7 +10,7 @@ export const gitlab: StatusHost = {
   path: ({ path }, sha) => `/projects/${encodeURIComponent(path)}/statuses/${sha}`,
   headers: (token) => ({ 'private-token': token, accept: 'application/json' }),
   body: ({ state, description, context }) => ({
-    state: state === 'failure' ? 'failed' : state,
+    state: states[state],
     description,
     name: context,
   }),

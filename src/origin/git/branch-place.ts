@@ -27,6 +27,8 @@ export interface BranchPlaceOptions {
   readonly clock: Clock
   /** `Name <address>`. */
   readonly author?: string
+  /** Aborts when no more changes are to begin; what is on its way to the other side then gets there. */
+  readonly stopping?: () => AbortSignal
 }
 
 export type BranchPlace = ManifestPlace & AsyncDisposable
@@ -38,8 +40,9 @@ const PAUSE_MS = 100
 
 /**
  * Manifests on the branch that is followed: each change is one commit on its newest, pushed and never forced. When the
- * branch has moved meanwhile the change is made anew on what is there now, and validated anew. Throws why the newest
- * commit cannot be read, or `git_push_refused`; disposing it gives up what is going on.
+ * branch has moved meanwhile the change is made anew on what is there now, and validated anew. The first manifest may be
+ * added where the path is not there yet. Throws why the newest commit cannot be read, or `git_push_refused`; disposing it
+ * gives up what is going on: `service_stopping`.
  */
 export function branchPlace(options: BranchPlaceOptions): BranchPlace {
   const closing = new AbortController()
@@ -47,7 +50,11 @@ export function branchPlace(options: BranchPlaceOptions): BranchPlace {
   return {
     change: async (change) => {
       const work = changeBranch(options, change, closing.signal).catch((error: unknown) => {
-        throw failureOf(error)
+        const isCut = closing.signal.aborted || options.stopping?.().aborted === true
+        if (error instanceof HermesError || !isCut) throw failureOf(error)
+        throw new HermesError('service_stopping', 'the change was given up, as the service is stopping', {
+          cause: error,
+        })
       })
       going.add(work)
       return await work.finally(() => going.delete(work))
@@ -64,9 +71,10 @@ async function changeBranch(
   change: ManifestChange,
   signal: AbortSignal,
 ): Promise<readonly ManifestWrite[]> {
-  const { origin, clock } = options
+  const { origin, clock, stopping } = options
   for (let attempt = 1; ; attempt += 1) {
-    const newest = await origin.newest(signal)
+    const either = stopping === undefined ? signal : AbortSignal.any([signal, stopping()])
+    const newest = await origin.newest(either, change.verb === 'Add')
     const writes = await attemptOn(options, newest, change, signal)
     if (writes !== undefined) return writes
     if (attempt === ATTEMPTS) {

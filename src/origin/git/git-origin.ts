@@ -5,10 +5,11 @@ import { problem, startOf } from '../../manifest/problem.ts'
 import type { ReadManifests } from '../../manifest/read.ts'
 import type { Origin, Snapshot } from '../origin.ts'
 import { WakeUps } from '../wake-ups.ts'
+import { entriesAt } from './entries-at.ts'
 import { failureOf, isOurs } from './git-failure.ts'
 import type { GitHead } from './git-ref.ts'
 import { GitState } from './git-state.ts'
-import type { GitRepository } from './repository.ts'
+import { EMPTY_TREE, type GitRepository } from './repository.ts'
 import type { Verifier } from './verify.ts'
 
 export interface GitOriginOptions {
@@ -36,8 +37,11 @@ export interface Newest extends GitHead {
 
 /** An origin that tells which commit it is at. */
 export interface RepositoryOrigin extends Origin {
-  /** Looks now. Throws what keeps the newest commit from being in force. */
-  newest(signal: AbortSignal): Promise<Newest>
+  /**
+   * Looks now. Throws what keeps the newest commit from being in force. With `mayBegin` a path that is not in the
+   * repository yet is an empty directory; not so one from which anything was ever in force, or where a file is in the way.
+   */
+  newest(signal: AbortSignal, mayBegin?: boolean): Promise<Newest>
 }
 
 /** Who tells of pushes waits for the end of a burst himself. */
@@ -66,6 +70,8 @@ class GitOrigin implements RepositoryOrigin {
   readonly #closing = new AbortController()
   #refreshing: Promise<unknown> = Promise.resolve()
   #trouble: HermesError | undefined
+  /** What the ref pointed to last, in force or not. */
+  #fetched: GitHead | undefined
   /** Until then the clone is not made anew: that was no cure. */
   #incurableUntil = 0
   #freshUntil = 0
@@ -100,15 +106,31 @@ class GitOrigin implements RepositoryOrigin {
     return await this.#refresh(AbortSignal.any([signal, this.#closing.signal]))
   }
 
-  async newest(signal: AbortSignal): Promise<Newest> {
+  async newest(signal: AbortSignal, mayBegin = false): Promise<Newest> {
     const either = AbortSignal.any([signal, this.#closing.signal])
     return await this.#inTurn(async () => {
       const { manifests } = await this.#look(either)
-      const { newest } = this.#state
+      const { newest, isLoaded } = this.#state
+      const isMissing = this.#trouble?.code === 'git_path_missing' && !isLoaded
+      if (isMissing && mayBegin && this.#fetched !== undefined) return await this.#begin(this.#fetched, either)
       if (this.#trouble !== undefined) throw this.#trouble
       if (newest === undefined) throw new HermesError('git_failed', 'no commit was loaded')
       return { ...newest.head, tree: newest.tree, manifests }
     })
+  }
+
+  /** The commit as if the path were an empty directory in it. */
+  async #begin(head: GitHead, signal: AbortSignal): Promise<Newest> {
+    const { repository, path } = this.#options
+    const parts = path.split('/')
+    const above = parts.map((_, index) => parts.slice(0, index + 1).join('/'))
+    const found = [...(await entriesAt(repository, head.commit, above, signal)).values()]
+    const wrong = found.find(({ mode }) => mode !== '040000')
+    if (wrong !== undefined) {
+      const fix = 'Correct --path.'
+      throw new HermesError('git_path_missing', `${wrong.name} is no directory in ${head.revision}`, { fix })
+    }
+    return { ...head, tree: EMPTY_TREE, manifests: [] }
   }
 
   wake(): void {
@@ -194,6 +216,7 @@ class GitOrigin implements RepositoryOrigin {
     const { repository, verify } = this.#options
     await repository.open(signal)
     const head = await repository.fetch(signal)
+    this.#fetched = head
     if (this.#state.isAt(head)) return
     await verify?.(head.commit, signal, 'new')
     await this.#state.load(head, signal)

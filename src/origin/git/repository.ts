@@ -31,6 +31,9 @@ export interface RepositoryOptions {
   readonly timeoutMs: number
 }
 
+/** Which git knows without having it. */
+export const EMPTY_TREE = '4b825dc642cb6eb9a060e54bf8d69288fbee4904'
+
 /** As many of Git's own locks may be in the way of one run, and each is held for less than this, in milliseconds. */
 const MOST_LOCKS = 5
 const LOCK_MS = 5_000

@@ -137,6 +137,64 @@ describe('in the repository', () => {
     expect(await world.followed.git('cat-file', '-e', large).catch(() => 'absent')).toBe('absent')
   })
 
+  it('the first manifest makes the path, and comes into force', async () => {
+    await using world = await WritingWorld.create({ 'README.md': 'of the team\n' }, { path: 'data/live' })
+    expect((await world.followed.read()).problems).toMatchObject([{ code: 'git_path_missing' }])
+    expect(await world.files.add(two)).toMatchObject([{ file: 'source-definition-a.yaml' }, { action: 'added' }])
+    expect([...(await world.tree()).keys()]).toEqual([
+      'README.md',
+      'data/live/source-definition-a.yaml',
+      'data/live/source-definition-b.yaml',
+    ])
+    expect(await world.followed.read()).toMatchObject({ problems: [], complete: true })
+    expect(await world.files.add(sourceText('c'))).toMatchObject([{ file: 'source-definition-c.yaml' }])
+    await world.files.delete(A)
+    expect(namesOf(await world.followed.read())).toEqual(['b', 'c'])
+    await world.upstream.git('fsck', '--strict')
+  })
+
+  it('of two who add the first manifest both do', async () => {
+    await using world = await WritingWorld.create({ 'README.md': 'of the team\n' }, { path: 'live' })
+    world.meanwhile.push(() => world.upstream.commit({ 'live/b.yaml': sourceText('b') }))
+    await world.files.add(sourceText('a'))
+    expect([namesOf(await world.followed.read()), world.pushes]).toEqual([['a', 'b'], 2])
+  })
+
+  it.each([
+    ['where it is a file', 'live', { live: 'text\n' }, 'live'],
+    ['where a file is in the way', 'a/live', { a: 'text\n' }, 'a'],
+    ['where a link is in the way', 'a/live', { a: { link: 'b' }, 'b/c': '' }, 'a'],
+    ['in a submodule', 'a/live', { a: { submodule: '1'.repeat(40) } }, 'a'],
+  ] as const)('the path is not made %s', async (_what, path, files, named) => {
+    await using world = await WritingWorld.create(files, { path })
+    await expect(world.files.add(sourceText('a'))).rejects.toMatchObject({
+      code: 'git_path_missing',
+      message: expect.stringContaining(`${named} is no directory in main@sha1:`),
+    })
+    expect([await world.messages(), world.pushes]).toEqual([['Begin'], 0])
+  })
+
+  it('a path that was moved away is not made anew: one manifest there would take the place of all', async () => {
+    await using world = await WritingWorld.create({ 'live/b.yaml': sourceText('b') }, { path: 'live' })
+    await world.followed.read()
+    await world.upstream.commit({ 'live/b.yaml': undefined, 'moved/b.yaml': sourceText('b') })
+    await expect(world.files.add(sourceText('a'))).rejects.toMatchObject({ code: 'git_path_missing' })
+    await using later = await world.followed.restart()
+    await expect(later.origin.newest(new AbortController().signal, true)).rejects.toMatchObject({
+      code: 'git_path_missing',
+    })
+    expect(namesOf(await later.read())).toEqual(['b'])
+  })
+
+  it('nothing but an addition makes the path', async () => {
+    await using world = await WritingWorld.create({ 'README.md': '' }, { path: 'live' })
+    const refused = { code: 'git_path_missing' }
+    await expect(world.files.update(sourceText('a'))).rejects.toMatchObject(refused)
+    await expect(world.files.delete(A)).rejects.toMatchObject(refused)
+    await expect(world.files.suspend(A, true)).rejects.toMatchObject(refused)
+    expect(world.pushes).toBe(0)
+  })
+
   it('the directory outlives its last manifest, so that the deletion comes into force', async () => {
     await using world = await WritingWorld.create({ 'live/sub/a.yaml': sourceText('a'), 'x.txt': '' }, { path: 'live' })
     await world.files.delete(A)
