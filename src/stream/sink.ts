@@ -4,7 +4,10 @@ import type { Batch } from './batch.ts'
 export interface Rejection {
   readonly index: number
   readonly reason: string
-  /** It may be taken later: it is tried again, and what follows it under its key waits. Absent: it never will be. */
+  /**
+   * It may be taken later: it is tried again, and what follows it under its key waits; in the same batch the sink must
+   * not take that either. Absent: it never will be taken.
+   */
   readonly retryable?: boolean
 }
 

@@ -1,0 +1,256 @@
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { systemClock } from '../../src/clock.ts'
+import { openMemoryBuffer } from '../../src/connectors/buffers/memory.ts'
+import { HermesError } from '../../src/errors.ts'
+import type { Batch } from '../../src/stream/batch.ts'
+import { valueBatch } from '../../src/stream/batches.ts'
+import type { DeadLetter, DeadLetters } from '../../src/stream/dead-letter.ts'
+import { runPipeline } from '../../src/stream/pipeline.ts'
+import type { Rejection, Sink } from '../../src/stream/sink.ts'
+import { SinkBranch, type SinkBranchParts } from '../../src/stream/sink-branch.ts'
+import type { Source } from '../../src/stream/source.ts'
+
+const never = new AbortController().signal
+const disposable = { ping: async () => {}, [Symbol.asyncDispose]: async () => {} }
+const retry = { firstMs: 1, mostMs: 4, attempts: 3, breakerAfter: 3 }
+
+/** What one write does: the sink's verdict on each message, or that it throws. */
+interface Verdicts {
+  readonly throws: boolean
+  readonly refused: ReadonlyMap<number, 'for now' | 'for good'>
+}
+
+/** Remembers what it took, and follows a script; without one it takes everything. */
+class ScriptedSink implements Sink {
+  readonly taken: number[] = []
+  readonly writes: number[] = []
+  #verdict: (batch: Batch) => Verdicts | undefined
+
+  constructor(verdict: (batch: Batch) => Verdicts | undefined = () => undefined) {
+    this.#verdict = verdict
+  }
+
+  async write(batch: Batch, signal: AbortSignal): Promise<readonly Rejection[]> {
+    await new Promise((resolve) => setImmediate(resolve))
+    signal.throwIfAborted()
+    this.writes.push(batch.size)
+    const verdict = this.#verdict(batch)
+    if (verdict?.throws === true) throw new HermesError('connector_unavailable', 'the sink is away')
+    const rejections: Rejection[] = []
+    for (let index = 0; index < batch.size; index += 1) {
+      const kind = verdict?.refused.get(batch.value(index) as number)
+      if (kind === undefined) this.taken.push(batch.value(index) as number)
+      else rejections.push({ index, reason: kind, ...(kind === 'for now' ? { retryable: true } : {}) })
+    }
+    return rejections
+  }
+
+  async ping(): Promise<void> {}
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+class KeptLetters implements DeadLetters {
+  readonly letters: DeadLetter[] = []
+
+  async write(letters: readonly DeadLetter[]): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve))
+    this.letters.push(...letters)
+  }
+
+  get values(): number[] {
+    return this.letters.map(({ payload }) => Number(Buffer.from(payload).toString()))
+  }
+}
+
+/** Numbers from 0 in batches of these sizes; each position is the number after the last. */
+function numbers(sizes: readonly number[], keyOf: (value: number) => string | undefined): Source {
+  return {
+    ...disposable,
+    async *read(_from, stop) {
+      let next = 0
+      for (const size of sizes) {
+        if (stop.aborted) return
+        const values = Array.from({ length: size }, (_, index) => next + index)
+        next += size
+        const metas = values.map((value) => {
+          const key = keyOf(value)
+          return key === undefined ? {} : { key }
+        })
+        yield valueBatch(values, next, metas)
+      }
+    },
+  }
+}
+
+interface Run {
+  readonly sizes: readonly number[]
+  readonly sinks: readonly Sink[]
+  readonly deadLetters?: DeadLetters
+  readonly keyOf?: (value: number) => string | undefined
+  readonly parts?: Partial<SinkBranchParts>
+  readonly onAck?: (position: unknown) => void
+  readonly signal?: AbortSignal
+}
+
+function branchOf(sink: Sink, { deadLetters = new KeptLetters(), parts = {} }: Run): SinkBranch {
+  const limits = { messages: 8, bytes: 1_000_000, everyMs: 0 }
+  return new SinkBranch({
+    stage: 'sinks.a',
+    sink,
+    limits,
+    retry,
+    deadLetters,
+    clock: systemClock,
+    random: () => 0,
+    ...parts,
+  })
+}
+
+async function run(options: Run): Promise<void> {
+  const { sizes, sinks, keyOf = () => undefined, onAck = () => undefined, signal = never } = options
+  await using buffer = openMemoryBuffer({ messages: 50, consumers: sinks.length })
+  const branches = sinks.map((sink) => branchOf(sink, options))
+  await runPipeline({ source: numbers(sizes, keyOf), buffer, branches, stop: never, signal, onAck })
+}
+
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index)
+
+describe('a branch with a sink', () => {
+  it('delivers or buries every message before it is acknowledged, and keeps the order within a key', async () => {
+    const sizes = fc.array(fc.integer({ min: 0, max: 12 }), { maxLength: 12 })
+    const refusals = fc.array(fc.tuple(fc.nat({ max: 80 }), fc.nat({ max: 4 }), fc.boolean()), { maxLength: 12 })
+    const failures = fc.array(fc.boolean(), { maxLength: 20 })
+    await fc.assert(
+      fc.asyncProperty(
+        sizes,
+        refusals,
+        failures,
+        fc.integer({ min: 1, max: 4 }),
+        async (all, script, throwing, keys) => {
+          const count = all.reduce((sum, size) => sum + size, 0)
+          const left = new Map(script.map(([value, times, forGood]) => [value, { times, forGood }]))
+          let writes = 0
+          const sink = new ScriptedSink((batch) => {
+            writes += 1
+            if (throwing[writes - 1] === true) return { throws: true, refused: new Map() }
+            const refused = new Map<number, 'for now' | 'for good'>()
+            for (const value of batch.values() as readonly number[]) {
+              const rule = left.get(value)
+              const isBehind = [...refused].some(([other, kind]) => kind === 'for now' && other % keys === value % keys)
+              if (isBehind) refused.set(value, 'for now')
+              if (rule === undefined || isBehind) continue
+              if (rule.forGood) refused.set(value, 'for good')
+              else if (rule.times > 0) {
+                rule.times -= 1
+                refused.set(value, 'for now')
+              }
+            }
+            return { throws: false, refused }
+          })
+          const deadLetters = new KeptLetters()
+          const keyOf = (value: number): string => `k-${value % keys}`
+          const acked: number[] = []
+          const onAck = (position: unknown): void => {
+            const settled = new Set([...sink.taken, ...deadLetters.values])
+            expect(upTo(position as number).filter((value) => !settled.has(value))).toEqual([])
+            acked.push(position as number)
+          }
+          await run({ sizes: all, sinks: [sink], deadLetters, keyOf, onAck })
+          expect([...sink.taken, ...deadLetters.values].toSorted((a, b) => a - b)).toEqual(upTo(count))
+          expect(acked).toEqual(acked.toSorted((a, b) => a - b))
+          expect(acked.at(-1) ?? 0).toBe(count)
+          for (let key = 0; key < keys; key += 1) {
+            const own = sink.taken.filter((value) => value % keys === key)
+            expect(own).toEqual(own.toSorted((a, b) => a - b))
+          }
+        },
+      ),
+      { numRuns: 150, seed: 20_261_121 },
+    )
+  })
+
+  it('writes nothing twice to a sink whose sibling fails', async () => {
+    let failures = 5
+    const flaky = new ScriptedSink(() => (failures-- > 0 ? { throws: true, refused: new Map() } : undefined))
+    const steady = new ScriptedSink()
+    await run({ sizes: [5, 5, 5], sinks: [flaky, steady] })
+    expect([flaky.taken, steady.taken]).toEqual([upTo(15), upTo(15)])
+  })
+
+  it('a poison message holds back its own key only, and goes to the dead letters after its last try', async () => {
+    const sink = new ScriptedSink(() => ({ throws: false, refused: new Map([[2, 'for now']]) }))
+    const deadLetters = new KeptLetters()
+    await run({ sizes: [4, 4, 4], sinks: [sink], deadLetters, keyOf: (value) => `${value % 2}` })
+    expect(deadLetters.letters).toMatchObject([
+      { reason: 'for now', stage: 'sinks.a', attempts: 3, meta: { key: '0' } },
+    ])
+    expect(deadLetters.values).toEqual([2])
+    expect(sink.taken.filter((value) => value % 2 === 0)).toEqual([0, 4, 6, 8, 10])
+    expect(sink.taken.indexOf(11)).toBeLessThan(sink.taken.indexOf(4))
+  })
+
+  it('writes together what came while the sink was busy, within its limits', async () => {
+    const sink = new ScriptedSink()
+    await run({ sizes: upTo(40).map(() => 1), sinks: [sink] })
+    expect(sink.taken).toEqual(upTo(40))
+    expect(Math.max(...sink.writes)).toBe(8)
+    expect(sink.writes.length).toBeLessThan(20)
+  })
+
+  it('waits for more as long as it may, and no longer', async () => {
+    const sink = new ScriptedSink()
+    const limits = { messages: 100, bytes: 1_000_000, everyMs: 30 }
+    const source: Source = {
+      ...disposable,
+      async *read() {
+        for (const value of upTo(3)) yield valueBatch([value], value + 1)
+        await systemClock.sleep(120)
+        yield valueBatch([3], 4)
+      },
+    }
+    await using buffer = openMemoryBuffer({ messages: 50 })
+    const branches = [branchOf(sink, { sizes: [], sinks: [], parts: { limits } })]
+    await runPipeline({ source, buffer, branches, stop: never, signal: never })
+    expect(sink.writes).toEqual([3, 1])
+  })
+
+  it('takes only what is routed to it, and acknowledges the rest', async () => {
+    const sink = new ScriptedSink()
+    const source: Source = {
+      ...disposable,
+      async *read() {
+        yield valueBatch([0, 1, 2], 3, [{ route: 'a' }, { route: 'b' }, {}])
+      },
+    }
+    await using buffer = openMemoryBuffer({ messages: 50 })
+    const takes = (route: string | undefined): boolean => route === undefined || route === 'a'
+    const acked: unknown[] = []
+    const branches = [branchOf(sink, { sizes: [], sinks: [], parts: { takes } })]
+    await runPipeline({ source, buffer, branches, stop: never, signal: never, onAck: (at) => acked.push(at) })
+    expect([sink.taken, acked]).toEqual([[0, 2], [3]])
+  })
+
+  it('of best effort never holds the others, and drops what it cannot write', async () => {
+    const dead = new ScriptedSink(() => ({ throws: true, refused: new Map() }))
+    const acked: unknown[] = []
+    const options: Run = { sizes: [4, 4], sinks: [dead], parts: { isBestEffort: true } }
+    await run({ ...options, onAck: (position) => acked.push(position) })
+    expect([dead.taken, acked]).toEqual([[], [4, 8]])
+  })
+
+  it('shows what keeps it, and that its breaker is open', async () => {
+    const dead = new ScriptedSink(() => ({ throws: true, refused: new Map() }))
+    const parts = { retry: { ...retry, firstMs: 20, mostMs: 500 } }
+    const branch = branchOf(dead, { sizes: [], sinks: [], parts })
+    const abort = new AbortController()
+    await using buffer = openMemoryBuffer({ messages: 50 })
+    const source = numbers([1], () => undefined)
+    const running = runPipeline({ source, buffer, branches: [branch], stop: never, signal: abort.signal })
+    await expect.poll(() => branch.health.breaker, { timeout: 5_000 }).toBe('open')
+    expect(branch.health).toMatchObject({ error: { code: 'connector_unavailable', message: 'the sink is away' } })
+    abort.abort(new Error('enough'))
+    await expect(running).rejects.toThrow('enough')
+  })
+})
