@@ -17,6 +17,8 @@ export interface GitConfig {
     readonly branch: string
     /** Milliseconds from one commit to the next, at least. */
     readonly intervalMs: number
+    /** Who writes there, where that was said. */
+    readonly name?: string
   }
   /** Whether manifests may be changed by commits on the branch, which then is one and is not verified. */
   readonly write?: boolean
@@ -60,6 +62,7 @@ type Name =
   | 'verify'
   | 'statusBranch'
   | 'statusInterval'
+  | 'statusName'
   | 'gitAuthor'
   | 'gitWrite'
 type Read = (name: Name) => Given | undefined
@@ -155,7 +158,9 @@ function readStatus(read: Read): GitConfig['status'] {
   const branch = read('statusBranch')
   if (branch === undefined) return undefined
   if (!isRefName(branch.value)) throw invalid(branch, 'the name of a branch')
-  return { branch: branch.value, intervalMs }
+  const name = read('statusName')
+  if (name !== undefined && !/^[^\p{Cc}]{1,300}$/u.test(name.value)) throw invalid(name, 'a name of one line')
+  return { branch: branch.value, intervalMs, ...(name === undefined ? {} : { name: name.value }) }
 }
 
 /** What is not the newest of a branch, or has to be signed, cannot be written. */

@@ -66,6 +66,7 @@ export const settings = {
     'write the status to this branch of it, such as hermes-status (default: to none)',
   ),
   statusInterval: git('status-interval', 'DURATION', 'time between two commits on it, at least (default: 1m)'),
+  statusName: git('status-name', 'NAME', 'who writes it there (default: from branch, path and database)'),
   gitWrite: git('git-write', undefined, 'let add, update, delete, suspend and resume commit to the branch, and push'),
   gitAuthor: git('git-author', 'AUTHOR', 'whose commits they are (default: Hermes <hermes@localhost>)'),
   commitStatus: git('commit-status', 'NAME', 'show each revision at the Git host as the check hermes/NAME'),

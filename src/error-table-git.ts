@@ -77,6 +77,16 @@ export const gitErrors = {
     summary: 'The Git server does not take what is pushed.',
     fix: 'Check that the credentials may write, and that no rule of the Git host protects the branch.',
   },
+  webhook_encoded: {
+    next: 'refused',
+    summary: 'The body of a webhook is compressed or encoded otherwise.',
+    fix: 'Send it as it is, without Content-Encoding: the signature is over its bytes.',
+  },
+  status_branch_taken: {
+    next: 'retry',
+    summary: 'Another service writes its status to the branch.',
+    fix: 'Name another branch with --status-branch; to go on in its place, give its name as --status-name.',
+  },
   git_branch_foreign: {
     next: 'retry',
     summary: 'The branch for the status holds something that Hermes did not write.',

@@ -132,6 +132,11 @@ export const errorTable = {
     summary: 'A secret has no value.',
     fix: 'Set HERMES_SECRET_<NAME> or add a file of that name to the secrets directory.',
   },
+  secret_literal: {
+    next: 'stalled',
+    summary: 'A field that holds a secret holds no reference to one.',
+    fix: 'Take the value out of use if it is one, put the new one into a secret, and write ${secrets.NAME} here.',
+  },
   secret_unencrypted: {
     next: 'stalled',
     summary: 'A secret lies in a file of secrets for everybody to read.',

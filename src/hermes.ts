@@ -173,7 +173,8 @@ export async function openHermes(config: Config, parts: HermesParts, options: He
     const manifests = snapshot.manifests.filter(inside)
     const problems = snapshot.problems.filter(inside)
     const files = (snapshot.secrets ?? []).filter(({ file }) => inside({ at: { file } }))
-    return countFiles({ manifests, problems, secrets: files })
+    const empty = snapshot.empty?.filter((file) => inside({ at: { file } })) ?? []
+    return countFiles({ manifests, problems, secrets: files, empty })
   }
 
   /** A file among the manifests may name lists anywhere below them. */
@@ -182,13 +183,14 @@ export async function openHermes(config: Config, parts: HermesParts, options: He
   }
 }
 
-type Found = Pick<Snapshot, 'manifests' | 'problems' | 'secrets'>
+type Found = Pick<Snapshot, 'manifests' | 'problems' | 'secrets' | 'empty'>
 
-function countFiles({ manifests, problems, secrets = [] }: Found): ValidateReport {
+function countFiles({ manifests, problems, secrets = [], empty = [] }: Found): ValidateReport {
   const files = new Set([
     ...manifests.map(({ at }) => at.file),
     ...problems.map(({ at, manifest }) => manifest ?? at.file),
     ...secrets.map(({ file }) => file),
+    ...empty,
   ])
   return { files: files.size, manifests: manifests.length, problems }
 }

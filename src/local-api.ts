@@ -3,7 +3,7 @@ import type { Core } from './core.ts'
 import { HermesError } from './errors.ts'
 import { localPlan } from './local-plan.ts'
 import { type LocalReadParts, readOrigin, unlessStopping, unreadError } from './local-read.ts'
-import { status } from './local-status.ts'
+import { rootOf, status } from './local-status.ts'
 import { traceTable } from './local-trace.ts'
 import { type Key, keyOf, type Manifest } from './manifest/manifest.ts'
 import type { ReadManifests } from './manifest/read.ts'
@@ -14,7 +14,7 @@ import { type ManifestFiles, manifestFiles } from './origin/manifest-files.ts'
 import type { ManifestPlace } from './origin/manifest-place.ts'
 import type { Snapshot } from './origin/origin.ts'
 import { tokenFor } from './reconcile/approval.ts'
-import { requirePlan } from './reconcile/plan-hash.ts'
+import { isPlanHash, requirePlan } from './reconcile/plan-hash.ts'
 import { heldManifest } from './reconcile/subject.ts'
 import { Turn } from './reconcile/turn.ts'
 import type { FetchReport } from './resources/fetch.ts'
@@ -41,6 +41,10 @@ export interface LocalApiParts extends LocalReadParts {
 
 /** The API in process: what the service answers with, and what commands use where no service runs. */
 export function localApi(parts: LocalApiParts): Api {
+  const placed = <T extends object>(answer: T): T & { readonly root?: string } => ({
+    ...answer,
+    ...rootOf(parts.config),
+  })
   const snapshot = (): Promise<Snapshot> => readOrigin(parts)
   const current: CurrentManifests = async () => (await snapshot()).manifests
   // One at a time: reading a tree that was sent takes memory and time.
@@ -54,10 +58,10 @@ export function localApi(parts: LocalApiParts): Api {
     },
     state: async () => stateDocument((await parts.core()).store, { hermes: parts.version, now: parts.clock.now() }),
     manifests: async () => (await current()).map(manifestView),
-    add: (text) => files.add(text),
-    update: (text) => files.update(text),
-    delete: (key) => files.delete(key),
-    suspend: (key, suspended) => files.suspend(key, suspended),
+    add: async (text) => (await files.add(text)).map(placed),
+    update: async (text) => (await files.update(text)).map(placed),
+    delete: async (key) => placed(await files.delete(key)),
+    suspend: async (key, suspended) => placed(await files.suspend(key, suspended)),
     approve: (hash) => approve(parts, hash),
     rows: async (source, limit) => {
       const manifest = await sourceFor(parts, source)
@@ -82,6 +86,7 @@ type CurrentManifests = () => Promise<readonly Manifest[]>
 
 async function approve(parts: LocalApiParts, hash: string): Promise<readonly Key[]> {
   const { engine, store } = await parts.core()
+  if (isPlanHash(hash)) return engine.approvePlan(await readOrigin(parts), hash)
   if (parts.live()) return engine.approve(hash)
   const plan = await engine.plan(await readOrigin(parts))
   const blocked = plan.resources.filter((each) => each.blocked?.approval === hash)

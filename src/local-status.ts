@@ -1,4 +1,5 @@
 import type { Clock } from './clock.ts'
+import type { Config } from './config.ts'
 import type { Core } from './core.ts'
 import { HermesError } from './errors.ts'
 import { heldManifests } from './local-plan.ts'
@@ -15,6 +16,7 @@ import { withTables } from './resources/table-spec.ts'
 import type { StatusReport } from './service/api.ts'
 
 export interface LocalStatusParts extends LocalReadParts {
+  readonly config: Config
   readonly clock: Clock
   readonly version: string
 }
@@ -27,7 +29,7 @@ export async function status(parts: LocalStatusParts): Promise<StatusReport> {
   const core = await parts.core()
   const now = parts.clock.now()
   const state = parts.live() ? await stateOfEngine(core) : await stateAtRest(parts, core)
-  return statusReport({
+  const report = await statusReport({
     version: parts.version,
     now,
     store: core.store,
@@ -39,6 +41,12 @@ export async function status(parts: LocalStatusParts): Promise<StatusReport> {
       return placeOf(manifest as Manifest<SourceSpec>, now)
     },
   })
+  return { ...report, ...rootOf(parts.config) }
+}
+
+/** What places are relative to, where that is a directory in a repository. */
+export function rootOf({ git }: Config): { readonly root?: string } {
+  return git === undefined ? {} : { root: git.path }
 }
 
 function placeOf(source: Manifest<SourceSpec>, now: number): SourcePlace {

@@ -38,7 +38,17 @@ export function openStatusBranch(parts: StatusBranchParts): StatusBranch | undef
     clock,
     ...(author === undefined ? {} : { author }),
   })
-  return statusBranch({ files, branch: status.branch, intervalMs: status.intervalMs, clock, log })
+  return statusBranch({ files, ...status, service: status.name ?? serviceName(config), clock, log })
+}
+
+/** `main/manifests-1a2b3c4d`: what is followed, and which database it is brought into. */
+export function serviceName({ git, database }: Pick<Config, 'git' | 'database'>): string {
+  const ref = Object.values(git?.ref ?? {})[0] ?? 'HEAD'
+  const place = URL.parse(database)
+  const parts =
+    place === null ? [database] : [place.protocol, place.host, place.pathname, place.searchParams.get('schema')]
+  const hash = createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 8)
+  return [...[ref, git?.path ?? ''].filter((part) => part !== ''), hash].join('/').replace(/\/(?=[^/]*$)/, '-')
 }
 
 /** A bare repository in `dir` with access to `url`, for a branch that is read or written as a whole. */

@@ -42,6 +42,7 @@ export const leaves: ReadonlySet<string> = new Set([
   'clock.ts',
   'lossless-json.ts',
   'markdown-text.ts',
+  'natural-order.ts',
   'place.ts',
   'shared-text.ts',
 ])

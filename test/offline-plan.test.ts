@@ -115,6 +115,27 @@ eachDatabase('a plan against an exported state', ({ home: newHome }) => {
     expect(report.applied).toEqual([{ key: 'Table/prices', action: 'change', steps: 1 }])
   })
 
+  test('has a hash that approves all that is blocked in it, and nothing after it', async () => {
+    await using home = await newHome()
+    await using stand = await openStand(home)
+    await stand.declare(prices)
+    await stand.with((hermes) => hermes.apply({ run: true }, never))
+    const less = whole.replace(', note: text', '')
+    await stand.declare({ 'a.yaml': source('a', less), 'b.yaml': source('b', less) })
+    const { hash, resources } = await stand.plan()
+    const [single = ''] = resources.flatMap(({ blocked }) => blocked?.approval ?? [])
+    const stale = stand.with((hermes) => hermes.api.approve(hash.replace(/./g, '0')))
+    await expect(stale).rejects.toMatchObject({ code: 'plan_stale' })
+    expect(await stand.with((hermes) => hermes.api.approve(single))).toEqual(['Table/prices'])
+    await stand.declare(prices)
+    await stand.with((hermes) => hermes.apply({ run: false }, never))
+    await stand.declare({ 'a.yaml': source('a', less), 'b.yaml': source('b', less) })
+    expect(await stand.with((hermes) => hermes.api.approve(hash))).toEqual(['Table/prices'])
+    await stand.with((hermes) => hermes.apply({ run: false }, never))
+    await expect(home.witness('SELECT note FROM prices')).rejects.toThrow()
+    await expect(stand.with((hermes) => hermes.api.approve(hash))).rejects.toMatchObject({ code: 'plan_stale' })
+  })
+
   test('of an empty world creates everything, in the words of the database that is named', async () => {
     await using home = await newHome()
     await using stand = await openStand(home)

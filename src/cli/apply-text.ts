@@ -1,3 +1,4 @@
+import { opensText } from '../manifest/sync-window.ts'
 import type { ApplyReport } from '../service/api.ts'
 import { counted, formatCount, printable } from './display.ts'
 import type { Output } from './environment.ts'
@@ -25,7 +26,7 @@ export function applyText(report: ApplyReport, output: Output, root: string): st
       return `${paint('magenta', '!')} ${key} is blocked: ${message}\n  ${paint('cyan', 'fix')}: look at \`hermes plan\`, then \`hermes approve ${approval}\`\n`
     }),
     ...waiting.map(({ key, on, opensAt }) => {
-      const what = on === undefined ? `its window, which opens ${opensAt}` : on
+      const what = on ?? `its window, which ${opensText(opensAt ?? '')}`
       return `${paint('dim', '.')} ${key} waits for ${what}\n`
     }),
     ...failed.map(({ key, code, message, fix }) => {

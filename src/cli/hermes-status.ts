@@ -2,7 +2,7 @@ import { Option } from 'commander'
 import type { StatusReport } from '../service/api.ts'
 import { exitCodes } from './environment.ts'
 import { interruptible } from './interruptible.ts'
-import { shownPath } from './place-text.ts'
+import { placesRoot } from './place-text.ts'
 import { outputOption, print } from './print.ts'
 import { statusReader, type WrittenStatus } from './read-status.ts'
 import { ofWord } from './resource-name.ts'
@@ -35,8 +35,9 @@ export function statusVerb(written: WrittenStatus): Verb {
       const settings = config()
       await using reader = statusReader(settings, environment, written)
       const look = async (signal: AbortSignal) => select(await reader.read(signal), given)
-      const root = shownPath(settings.manifestsDir, environment.cwd)
-      const render = (report: StatusReport) => statusText(report, { output: environment.stdout, now: Date.now(), root })
+      const root = placesRoot(settings, environment.cwd)
+      const render = (report: StatusReport) =>
+        statusText(report, { output: environment.stdout, now: Date.now(), root: report.root ?? root })
       if (options.watch === true) {
         return await watch(environment, Number(options.every) * 1000, async (signal) => render(await look(signal)))
       }

@@ -1,4 +1,5 @@
 import { isAbsolute, join, relative } from 'node:path'
+import type { Config } from '../config.ts'
 import type { Location } from '../errors.ts'
 import { isAddress, placeOf } from '../place.ts'
 
@@ -10,6 +11,11 @@ export function placeText(at: Location, root: string | undefined): string {
 /** The path of a file that is named relative to `root`; an address as it is. */
 export function joinedPath(file: string, root: string | undefined): string {
   return root === undefined || isAbsolute(file) || isAddress(file) ? file : join(root, file)
+}
+
+/** What places are relative to: a directory in the repository of the settings, or the manifests directory. */
+export function placesRoot({ git, manifestsDir }: Pick<Config, 'git' | 'manifestsDir'>, cwd: string): string {
+  return git === undefined ? shownPath(manifestsDir, cwd) : git.path
 }
 
 /** A path as the user would write it: relative to where they stand, unless that leads far away. */

@@ -1,4 +1,6 @@
+import type { Location } from '../errors.ts'
 import { type Key, keyOf } from '../manifest/manifest.ts'
+import { compareNaturally } from '../natural-order.ts'
 import type { ResourceStatus, StatusReport } from '../service/api.ts'
 
 /** A resource, and what hangs on it: below a Connection its sources, below a source its table. */
@@ -12,6 +14,8 @@ export interface TreeNode {
   readonly message?: string
   readonly rows?: number
   readonly lastRunAt?: string
+  /** Where it is declared; of a table, the source. */
+  readonly at?: Location
   readonly children: readonly TreeNode[]
 }
 
@@ -44,14 +48,14 @@ export function nodesOf(trees: readonly TreeNode[]): readonly TreeNode[] {
 }
 
 function sourceNode(source: ResourceStatus, known: ReadonlyMap<Key, ResourceStatus>): TreeNode {
-  const tables = source.table === undefined ? [] : [tableNode(source.table, known)]
+  const tables = source.table === undefined ? [] : [tableNode(source.table, source.at, known)]
   return nodeOf(keyOf(source), known, tables)
 }
 
 /** A table stands in the report only while something is to be done about it. */
-function tableNode(name: string, known: ReadonlyMap<Key, ResourceStatus>): TreeNode {
+function tableNode(name: string, at: Location, known: ReadonlyMap<Key, ResourceStatus>): TreeNode {
   if (known.has(`Table/${name}`)) return nodeOf(`Table/${name}`, known, [])
-  return { kind: 'Table', name, state: 'ready', children: [] }
+  return { kind: 'Table', name, state: 'ready', at, children: [] }
 }
 
 function nodeOf(key: Key, known: ReadonlyMap<Key, ResourceStatus>, children: readonly TreeNode[]): TreeNode {
@@ -60,7 +64,7 @@ function nodeOf(key: Key, known: ReadonlyMap<Key, ResourceStatus>, children: rea
   if (status === undefined) {
     return { kind: key.slice(0, slash), name: key.slice(slash + 1), state: 'missing', children }
   }
-  const { kind, name, state, reason, message, rows, lastRunAt } = status
+  const { kind, name, state, reason, message, rows, lastRunAt, at } = status
   return {
     kind,
     name,
@@ -68,10 +72,11 @@ function nodeOf(key: Key, known: ReadonlyMap<Key, ResourceStatus>, children: rea
     ...(state === 'ready' ? {} : { reason, message }),
     ...(rows === undefined ? {} : { rows }),
     ...(lastRunAt === undefined ? {} : { lastRunAt }),
+    at,
     children,
   }
 }
 
 function inOrder(nodes: readonly TreeNode[]): readonly TreeNode[] {
-  return nodes.toSorted((one, other) => (keyOf(one) < keyOf(other) ? -1 : 1))
+  return nodes.toSorted((one, other) => compareNaturally(keyOf(one), keyOf(other)))
 }

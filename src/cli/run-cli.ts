@@ -3,7 +3,7 @@ import { type Config, type Flags, readConfig, type Setting, type SettingName, se
 import { HermesError } from '../errors.ts'
 import { type Environment, exitCodes } from './environment.ts'
 import { errorText } from './error-text.ts'
-import { shownPath } from './place-text.ts'
+import { placesRoot } from './place-text.ts'
 import type { Verb } from './verb.ts'
 import { verbs } from './verbs.ts'
 import { version } from './version.ts'
@@ -57,7 +57,7 @@ async function runProgram(environment: Environment, build: (invoke: Invoke) => C
   } catch (thrown) {
     const error = thrown instanceof CommanderError ? usageError(thrown) : thrown
     if (error === undefined) return
-    const root = config === undefined ? undefined : shownPath(config.manifestsDir, environment.cwd)
+    const root = config === undefined ? undefined : placesRoot(config, environment.cwd)
     environment.stderr.write(errorText(error, environment.stderr, root))
     environment.exitWith(exitCodeOf(error))
   }

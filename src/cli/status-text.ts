@@ -19,7 +19,7 @@ const columns: readonly TableColumn[] = [
 export interface StatusTextOptions {
   readonly output: Output
   readonly now: number
-  /** The manifests directory as the user would write it. */
+  /** The manifests directory as the user would write it, or the one in the repository. */
   readonly root: string
 }
 

@@ -1,5 +1,5 @@
 import type { Api, WriteResult } from '../service/api.ts'
-import { shownPath } from './place-text.ts'
+import { placesRoot } from './place-text.ts'
 import { print } from './print.ts'
 import { noteWithoutService, withApi } from './reach.ts'
 import type { Invocation } from './verb.ts'
@@ -13,7 +13,7 @@ export async function writeManifests(
   const settings = config()
   await withApi({ config: settings, environment }, async (reach) => {
     const results = await write(reach.api)
-    const root = shownPath(settings.manifestsDir, environment.cwd)
+    const root = placesRoot(settings, environment.cwd)
     await print(environment.stdout, options.output, results, () => writtenText(results, root))
     if (results.some(({ action }) => action !== 'unchanged')) noteWithoutService(environment, reach)
   })

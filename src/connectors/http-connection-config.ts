@@ -1,10 +1,26 @@
 import type { FromSchema } from 'json-schema-to-ts'
 
 const secret = { type: 'string', minLength: 1, 'x-template': true, 'x-secret': true } as const
+const secretOnly = { ...secret, 'x-secret-only': '.', description: 'Only from a secret: `${secrets.NAME}`.' } as const
 const duration = { type: ['string', 'integer'], format: 'duration', minimum: 0, maximum: 0 } as const
 
 /** What a header name may be. */
 export const headerNamePattern = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
+
+/** Names of headers that prove who asks; what some hosts want against forged forms is no secret. */
+const secretHeaders =
+  '^(proxy-)?authorization$|^cookie$|(^|[-_])(?<!(csrf|xsrf|atlassian)[-_])(token|secret|password)$|' +
+  '(^|[-_])(api|access|auth|secret|private|subscription)[-_]?key$'
+
+/** Headers by name, of a Connection or of one source. */
+export const headersSchema = {
+  type: 'object',
+  description:
+    'What proves who asks (Authorization, Cookie, X-Api-Key, …-Token) only from a secret: `${secrets.NAME}`.',
+  propertyNames: { pattern: headerNamePattern },
+  additionalProperties: { type: 'string', 'x-template': true, 'x-secret': true },
+  'x-secret-fields': secretHeaders,
+} as const
 
 const auth = {
   type: 'object',
@@ -18,14 +34,14 @@ const auth = {
       description: 'Authorization: Bearer TOKEN.',
       additionalProperties: false,
       required: ['token'],
-      properties: { token: secret },
+      properties: { token: secretOnly },
     },
     basic: {
       type: 'object',
       description: 'User name and password.',
       additionalProperties: false,
       required: ['username', 'password'],
-      properties: { username: secret, password: { type: 'string', 'x-template': true, 'x-secret': true } },
+      properties: { username: secret, password: { ...secretOnly, minLength: 0 } },
     },
     apiKey: {
       type: 'object',
@@ -36,7 +52,7 @@ const auth = {
       properties: {
         header: { type: 'string', pattern: headerNamePattern, description: 'Name of the header.' },
         query: { type: 'string', minLength: 1, description: 'Name of the query parameter.' },
-        value: secret,
+        value: secretOnly,
       },
     },
     oauth2: {
@@ -52,7 +68,7 @@ const auth = {
           'x-template': true,
         },
         clientId: secret,
-        clientSecret: secret,
+        clientSecret: secretOnly,
         scope: { type: 'string', minLength: 1 },
         audience: { type: 'string', minLength: 1 },
         credentials: {
@@ -88,7 +104,7 @@ const tls = {
   properties: {
     ca: { ...secret, description: 'PEM certificates to trust instead of the public ones.' },
     cert: { ...secret, description: 'PEM certificate of this client.' },
-    key: { ...secret, description: 'PEM key of this client.' },
+    key: { ...secretOnly, description: 'PEM key of this client; only from a secret.' },
     servername: { type: 'string', minLength: 1, description: 'Name to expect in the certificate.' },
     insecureSkipVerify: { type: 'boolean', default: false, description: 'Accepts any certificate. For tests only.' },
   },
@@ -110,10 +126,8 @@ export const httpConnectionSchema = {
     },
     auth,
     headers: {
-      type: 'object',
-      description: 'Headers of every request to this origin.',
-      propertyNames: { pattern: headerNamePattern },
-      additionalProperties: { type: 'string', 'x-template': true, 'x-secret': true },
+      ...headersSchema,
+      description: `Headers of every request to this origin. ${headersSchema.description}`,
     },
     rateLimit,
     tls,
@@ -121,6 +135,7 @@ export const httpConnectionSchema = {
       ...secret,
       pattern: '^(environment$|https?://|\\$\\{)',
       'x-pattern-hint': 'an http:// or https:// address, or environment',
+      'x-secret-only': '^https?://[^/@]*:[^/@]+@',
       description: 'http://HOST:PORT, or `environment` for HTTP_PROXY, HTTPS_PROXY and NO_PROXY. Left out: direct.',
     },
     timeout: { ...duration, default: '30s', description: 'Time for one request and its whole answer.' },

@@ -88,7 +88,7 @@ function maker(
     const own = { ...document, metadata: { ...document.metadata, name }, spec: bound.value }
     const findings = schemaFindings(own, known)
     if (findings.length > 0) return findings.map((finding) => findingProblem(finding, reading))
-    const generated: Generated = { ...origin, element: describeElement(element) }
+    const generated: Generated = { ...origin, element: describeElement(element), at: list.locate(index) }
     const manifest = parsedManifest(own, stretch, generated)
     const problems = known.definition.check?.(manifest) ?? []
     return problems.length > 0 ? problems : manifest

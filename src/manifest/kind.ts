@@ -9,6 +9,8 @@ export type JsonSchema = Readonly<Record<string, unknown>>
  * `format: duration` · `x-template: true` (strings here may hold `${…}`) · `x-secret: true` (and `${secrets.NAME}` too) ·
  * `x-expression: true` (the string is bare CEL) · `x-path: true` (a path from the manifests directory) · `x-one-of: [names]` (exactly one
  * of these fields) · `x-pattern-hint: text` (what `pattern` wants, in words).
+ * `x-secret-only: PATTERN` (a text that matches must read a secret) · `x-secret-fields: PATTERN` (the same for fields with
+ * such names, in upper or lower case, that `properties` does not list).
  * `x-template` and `x-secret` on an object or a list hold for every string below it.
  */
 export interface KindDefinition<Spec = unknown> {

@@ -3,6 +3,7 @@ import type { Location } from '../errors.ts'
 import { parseJsonVerbatim } from '../lossless-json.ts'
 import { decodeText, maxFileBytes } from './decode.ts'
 import { type FileDocuments, parseDocuments } from './documents.ts'
+import { jsonElementPlaces } from './json-places.ts'
 import { type ElementFault, type Elements, elementsOf, type List, type ListFile } from './list.ts'
 import type { Problem } from './manifest.ts'
 import { type Path, pathText } from './path.ts'
@@ -30,12 +31,14 @@ export async function readList(bytes: Uint8Array, file: string): Promise<ListFil
 
 interface CsvRow {
   readonly record: readonly string[]
+  /** The text of the row, and how many lines there are up to its end. */
+  readonly raw: string
   readonly info: { readonly lines: number }
 }
 
 async function readCsv(text: string, file: string): Promise<ListFile> {
   const { parse } = await import('csv-parse/sync')
-  const options = { info: true, trim: true, skip_empty_lines: true, relax_column_count: true } as const
+  const options = { info: true, raw: true, trim: true, skip_empty_lines: true, relax_column_count: true } as const
   let rows: readonly CsvRow[]
   try {
     rows = parse(text, options) as unknown as readonly CsvRow[]
@@ -51,30 +54,40 @@ async function readCsv(text: string, file: string): Promise<ListFile> {
   if (problems.length > 0) return { problems }
   const fields = header.record
   const found = elementsOf(body.map(({ record }) => Object.fromEntries(fields.map((field, i) => [field, record[i]]))))
-  const locate = (index: number): Location => lineOf(file, body[index]?.info.lines ?? 1)
+  const lines = body.map(firstLine)
+  const locate = (index: number): Location => lineOf(file, lines[index] ?? 1)
   if ('faults' in found)
     return { problems: found.faults.map(({ message, path }) => invalid(message, locate(Number(path[0])))) }
   return { elements: found.elements, fields, locate }
 }
 
-function headerProblems({ record, info }: CsvRow, file: string): readonly Problem[] {
+/** Where a row begins, which may be several lines before its end. */
+function firstLine({ raw, info }: CsvRow): number {
+  return info.lines - (raw.trim().match(/\r\n|\n|\r/g)?.length ?? 0)
+}
+
+function headerProblems(header: CsvRow, file: string): readonly Problem[] {
+  const { record } = header
   const nameless = record.findIndex((name) => name === '')
   const twice = record.find((name, index) => record.indexOf(name) !== index)
-  const at = lineOf(file, info.lines)
+  const at = lineOf(file, firstLine(header))
   if (nameless >= 0) return [invalid(`column ${nameless + 1} has no name`, at)]
   return twice === undefined ? [] : [invalid(`the column ${twice} is there twice`, at)]
 }
 
-function rowProblems({ record, info }: CsvRow, header: CsvRow, file: string): readonly Problem[] {
-  const [columns, fields] = [header.record.length, record.length]
+function rowProblems(row: CsvRow, header: CsvRow, file: string): readonly Problem[] {
+  const [columns, fields] = [header.record.length, row.record.length]
   if (columns === fields) return []
-  return [invalid(`the row has ${fields} fields, the header names ${columns}`, lineOf(file, info.lines))]
+  return [invalid(`the row has ${fields} fields, the header names ${columns}`, lineOf(file, firstLine(row)))]
 }
 
-/** JSON is far quicker to read than YAML; the places in it are looked for only when something is wrong. */
+/** JSON is far quicker to read than YAML, which tells the places in it only when something is wrong. */
 function readJson(text: string, file: string): ListFile {
   try {
-    return listOf(parseJsonVerbatim(text), () => parseDocuments(text, file))
+    const list = listOf(parseJsonVerbatim(text), () => parseDocuments(text, file))
+    if (!('elements' in list)) return list
+    const places = jsonElementPlaces(text)
+    return { ...list, locate: (index) => ({ file, ...(places[index] ?? { line: 1, column: 1 }) }) }
   } catch {
     return readYaml(text, file)
   }

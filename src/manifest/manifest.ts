@@ -26,6 +26,8 @@ export interface Generated {
   readonly by: Key
   /** The element it was made for, in words: `AAPL`. */
   readonly element: string
+  /** Where that element is written. */
+  readonly at: Location
   /** The file that the list stands in, when it is not the manifest's own. */
   readonly list?: string
 }

@@ -6,6 +6,8 @@ export interface TextRule {
   readonly template: boolean
   readonly secret: boolean
   readonly expression: boolean
+  /** A text that matches must read a secret. */
+  readonly secretOnly?: RegExp
 }
 
 /** Gets each string with its place and rule, and returns what stands there instead. */
@@ -49,14 +51,32 @@ class SchemaPlace {
     this.#schemas = flatten(schemas, root)
     const has = (keyword: string): boolean => this.#schemas.some((schema) => schema[keyword] === true)
     const secret = inherited.secret || has('x-secret')
-    this.rule = { template: secret || inherited.template || has('x-template'), secret, expression: has('x-expression') }
+    const template = secret || inherited.template || has('x-template')
+    const secretOnly = this.#text('x-secret-only')
+    this.rule = {
+      template,
+      secret,
+      expression: has('x-expression'),
+      ...(secretOnly === undefined ? {} : { secretOnly: new RegExp(secretOnly, 'u') }),
+    }
   }
 
   field(name: string): SchemaPlace {
     const isDeclared = this.#schemas.some((schema) => Object.hasOwn(objectOf(schema['properties']), name))
-    return this.#child(isDeclared ? `.${name}` : '*', () =>
-      this.#schemas.flatMap((schema) => fieldSchemas(schema, name)),
-    )
+    const holdsSecret = !isDeclared && this.#namesSecret(name)
+    return this.#child(isDeclared ? `.${name}` : holdsSecret ? '*secret' : '*', () => {
+      const schemas = this.#schemas.flatMap((schema) => fieldSchemas(schema, name))
+      return holdsSecret ? [...schemas, { 'x-secret-only': '.' }] : schemas
+    })
+  }
+
+  #namesSecret(name: string): boolean {
+    const names = this.#text('x-secret-fields')
+    return names !== undefined && new RegExp(names, 'iu').test(name)
+  }
+
+  #text(keyword: string): string | undefined {
+    return this.#schemas.map((schema) => schema[keyword]).find((value) => typeof value === 'string')
   }
 
   item(index: number): SchemaPlace {

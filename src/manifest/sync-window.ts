@@ -14,10 +14,15 @@ export interface SyncWindow {
   readonly deny?: readonly WindowClause[]
 }
 
-/** Windows that follow each other without a gap are followed so far, and no further. */
-const MOST_LOOKS = 100
 /** The last moment that a date can hold. */
-const NEVER = 8_640_000_000_000_000
+export const never = 8_640_000_000_000_000
+
+const dayMs = 86_400_000
+/** Seasons and changes of the clocks come again within a year; what names minutes alone, with every hour and day. */
+const yearMs = 366 * dayMs
+const alikeMs = 3 * dayMs
+const everyHour = /^\S+(\s+\S+)?\s+\*\s+\*\s+\*\s+\*$/
+const mostLooks = 20_000
 
 /** Whether one of the windows in `deny` covers a moment. */
 export function isDenied(window: SyncWindow | undefined, at: number): boolean {
@@ -26,19 +31,49 @@ export function isDenied(window: SyncWindow | undefined, at: number): boolean {
 
 /**
  * The first moment from `at` on, both in milliseconds since the epoch, at which work may be done: `at` itself when it may
- * be done then, the last moment of all when it never may again. Where a hundred windows in a row leave no gap, the end of
- * the last one that was looked at.
+ * be done then; `never` when no gap can be foreseen, which is looked for a year ahead.
  */
 export function opensAt(window: SyncWindow | undefined, at: number): number {
-  const { allow = [], deny = [] } = window ?? {}
+  if (window === undefined || !isClosed(window, at)) return at
+  const key = JSON.stringify([window.allow, window.deny])
+  const known = foreseen.get(key)
+  if (known !== undefined && known.from <= at && at < known.opens && known.until > at) return known.opens
+  const opens = search(window, at)
+  if (foreseen.size >= mostForeseen) foreseen.clear()
+  foreseen.set(key, { from: at, until: at + alikeMs, opens })
+  return opens
+}
+
+/** `opens 2026-01-31T22:00:00.000Z`; `does not open` for what `opensAt` calls never. */
+export function opensText(opens: number | string): string {
+  const at = typeof opens === 'number' ? opens : Date.parse(opens)
+  return at >= never ? 'does not open' : `opens ${new Date(at).toISOString()}`
+}
+
+/** Ten thousand sources may have one window, and a long search: the latest answers are kept for some days. */
+const foreseen = new Map<string, { readonly from: number; readonly until: number; readonly opens: number }>()
+const mostForeseen = 1_000
+
+function search(window: SyncWindow, at: number): number {
+  const { allow = [], deny = [] } = window
+  const isAlike = [...allow, ...deny].every(({ cron }) => everyHour.test(cron.trim()))
+  const horizon = at + (isAlike ? alikeMs : yearMs)
   let moment = at
-  for (let looks = 0; looks < MOST_LOOKS && moment < NEVER; looks += 1) {
+  for (let looks = 0; looks < mostLooks && moment < horizon; looks += 1) {
+    if (!isClosed(window, moment)) return moment
     const denied = deny.flatMap((clause) => endOf(clause, moment) ?? [])
-    if (denied.length > 0) moment = Math.max(...denied)
-    else if (allow.length === 0 || allow.some((clause) => beganAt(clause, moment) !== undefined)) return moment
-    else moment = Math.min(NEVER, ...allow.map(({ cron, timezone }) => nextCron(cron, timezone, moment)))
+    moment =
+      denied.length > 0
+        ? Math.max(...denied)
+        : Math.min(never, ...allow.map(({ cron, timezone }) => nextCron(cron, timezone, moment)))
   }
-  return moment
+  // What opens once, far ahead, is found all the same.
+  return moment < never && !isClosed(window, moment) ? moment : never
+}
+
+function isClosed({ allow = [], deny = [] }: SyncWindow, at: number): boolean {
+  if (deny.some((clause) => beganAt(clause, at) !== undefined)) return true
+  return allow.length > 0 && !allow.some((clause) => beganAt(clause, at) !== undefined)
 }
 
 /** What several windows allow together: what one of them allows and none denies; undefined when that is everything. */
@@ -56,7 +91,13 @@ function beganAt({ cron, duration, timezone }: WindowClause, at: number): number
   return began <= at ? began : undefined
 }
 
+/** When the time that covers a moment ends: the latest of those that began by then, as far as halving finds it. */
 function endOf(clause: WindowClause, at: number): number | undefined {
-  const began = beganAt(clause, at)
-  return began === undefined ? undefined : began + durationMs(clause.duration)
+  let began = beganAt(clause, at)
+  if (began === undefined) return undefined
+  for (let back = (at - began) / 2; back >= 1_000; back /= 2) {
+    const later = nextCron(clause.cron, clause.timezone, Math.floor(at - back))
+    if (later <= at) began = Math.max(began, later)
+  }
+  return began + durationMs(clause.duration)
 }

@@ -20,7 +20,7 @@ export function checkTemplates(
 ): readonly TemplateFault[] {
   const faults: TemplateFault[] = []
   mapStrings(value, schema, (text, rule, below) => {
-    if (!rule.expression && !text.includes('${')) return undefined
+    if (!rule.expression && rule.secretOnly === undefined && !text.includes('${')) return undefined
     const path = [...above, ...below]
     for (const fault of faultsOf(text, rule, scope)) {
       faults.push({ ...fault, path, message: `${pathText(path)}: ${fault.message}` })
@@ -63,7 +63,14 @@ function faultsOf(text: string, rule: TextRule, scope: Scope): readonly Fault[] 
   if (!rule.template && !isOfElement(text, template, scope)) {
     return [notAllowed('no ${…} may stand here', text.indexOf('${'))]
   }
-  return [...faults, ...secretFaults(template.references, rule, text.indexOf('secrets'))]
+  const literal = faults.length > 0 ? [] : literalFaults(text, template, rule)
+  return [...faults, ...secretFaults(template.references, rule, text.indexOf('secrets')), ...literal]
+}
+
+/** The text is not repeated: it may be the secret. */
+function literalFaults(text: string, { references }: Template, { secretOnly }: TextRule): readonly Fault[] {
+  if (secretOnly?.test(text) !== true || references.some((each) => each.startsWith('secrets.'))) return []
+  return [{ code: 'secret_literal', message: 'a secret belongs here, and none is named', offset: 0 }]
 }
 
 /** What an element alone decides may stand anywhere: it is text by the time the text is looked at. */

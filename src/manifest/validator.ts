@@ -32,7 +32,16 @@ function compile(definition: KindDefinition): ValidateFunction {
   })
   formats.default(ajv)
   ajv.addFormat('duration', (text: string) => parseDuration(text) !== undefined)
-  ajv.addVocabulary(['x-template', 'x-secret', 'x-expression', 'x-path', 'x-pattern-hint', 'markdownDescription'])
+  ajv.addVocabulary([
+    'x-template',
+    'x-secret',
+    'x-secret-only',
+    'x-secret-fields',
+    'x-expression',
+    'x-path',
+    'x-pattern-hint',
+    'markdownDescription',
+  ])
   ajv.addKeyword({ keyword: 'x-one-of', type: 'object', schemaType: 'array', validate: hasExactlyOne, errors: false })
   return ajv.compile(documentSchema(definition))
 }

@@ -1,4 +1,5 @@
 import { type ErrorCode, errorTable, type Location } from '../errors.ts'
+import { opensText } from '../manifest/sync-window.ts'
 import type { Outcome } from '../reconcile/controller.ts'
 import type { RunFacts } from '../store/store.ts'
 import type { Condition, ResourceState, ResourceStatus } from './status.ts'
@@ -163,7 +164,7 @@ function outcomeFinding(outcome: Outcome): Finding {
 }
 
 function windowFinding(state: ResourceState, what: string, opensAt: number): Finding {
-  const message = `${what} for its sync window, which opens ${new Date(opensAt).toISOString()}.`
+  const message = `${what} for its sync window, which ${opensText(opensAt)}.`
   return { state, reason: 'SyncWindow', message }
 }
 

@@ -1,4 +1,5 @@
 import type { Key, Problem } from '../manifest/manifest.ts'
+import { opensText } from '../manifest/sync-window.ts'
 import { placeOf } from '../place.ts'
 import type { EngineEvent } from '../reconcile/engine-event.ts'
 import type { ResourceState } from '../reconcile/state.ts'
@@ -57,7 +58,7 @@ export class EventObserver {
         return this.#warning(key, reasonOf(outcome.error.code), `${outcome.error.message}: ${outcome.approval}`)
       case 'waiting':
         if (outcome.until === undefined) return
-        return this.#normal(key, 'SyncWindow', `waits for its window, which opens ${isoOf(outcome.until)}`)
+        return this.#normal(key, 'SyncWindow', `waits for its window, which ${opensText(outcome.until)}`)
       case 'ready':
         if (this.#failing.delete(key)) this.#normal(key, 'Recovered', 'it is as its manifest says again')
         return
@@ -107,8 +108,4 @@ export class EventObserver {
 
 function placeAndMessage({ at, message }: Problem): string {
   return `${placeOf(at, true)} ${message}`
-}
-
-function isoOf(at: number): string {
-  return new Date(at).toISOString()
 }

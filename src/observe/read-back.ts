@@ -41,9 +41,9 @@ export function readBranch(files: ReadonlyMap<string, Uint8Array>): StatusReport
 }
 
 function reportFrom(summary: StatusSummary, resources: readonly ResourceStatus[]): StatusReport {
-  const { time, version, revision, problems } = summary
+  const { time, version, revision, problems, root } = summary
   const sorted = resources.toSorted((left, right) => compare(left.kind, right.kind) || compare(left.name, right.name))
-  return { time, version, revision, resources: sorted, problems }
+  return { time, version, revision, resources: sorted, problems, ...(root === undefined ? {} : { root }) }
 }
 
 async function readSummary(path: string): Promise<StatusSummary | undefined> {

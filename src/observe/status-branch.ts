@@ -15,6 +15,8 @@ export interface StatusBranchOptions {
   readonly files: FileBranch
   /** For the log. */
   readonly branch: string
+  /** The name of this service: what another one wrote is left alone (`status_branch_taken`). */
+  readonly service: string
   /** Milliseconds from one commit to the next, at least. */
   readonly intervalMs: number
   readonly clock: Clock
@@ -161,10 +163,10 @@ class Publisher implements StatusBranch {
 
   async #read(signal: AbortSignal): Promise<Known> {
     if (this.#known !== undefined) return this.#known
-    const { files, branch } = this.#options
+    const { files, branch, service } = this.#options
     const content = await files.read(signal)
     this.#known = {
-      ...knownStatus(content.files, branch),
+      ...knownStatus(content.files, branch, service),
       committedAt: content.committedAt ?? Number.NEGATIVE_INFINITY,
     }
     return this.#known

@@ -17,6 +17,8 @@ const SLICE = 500
 export interface KnownStatus {
   readonly hashes: ReadonlyMap<string, string>
   readonly summary: string
+  /** Who writes to the branch. */
+  readonly service: string
 }
 
 /** A commit that brings a branch to a report: whole files by path. */
@@ -26,8 +28,11 @@ export interface StatusCommit {
   readonly message: string
 }
 
-/** What the files of a branch say. Throws `git_branch_foreign` when they are somebody else's. */
-export function knownStatus(files: ReadonlyMap<string, Uint8Array>, branch: string): KnownStatus {
+/**
+ * What the files of a branch say to the service of this name. Throws `git_branch_foreign` when they are somebody else's,
+ * `status_branch_taken` when they are another service's: the two would take each other's files away.
+ */
+export function knownStatus(files: ReadonlyMap<string, Uint8Array>, branch: string, service: string): KnownStatus {
   const hashes = new Map<string, string>()
   for (const [path, bytes] of files) {
     const hash = ownPath.test(path) ? hashOfStatusFile(beginning(bytes, HEADER_BYTES)) : undefined
@@ -38,7 +43,12 @@ export function knownStatus(files: ReadonlyMap<string, Uint8Array>, branch: stri
   if (files.size > 0 && hashes.size === 0 && !hasPage) {
     throw new HermesError('git_branch_foreign', `${branch} holds files that Hermes did not write`)
   }
-  return { hashes, summary: hasPage ? summaryMark(files.get(BRANCH_SUMMARY)) : '' }
+  const summary = readSummary(files.get(BRANCH_SUMMARY))
+  const owner = summary?.service
+  if (typeof owner === 'string' && owner !== service) {
+    throw new HermesError('status_branch_taken', `${branch} is written by the service "${owner}", not by "${service}"`)
+  }
+  return { hashes, summary: hasPage && summary !== undefined ? markOf(summary) : '', service }
 }
 
 const ownPath = /^status\/[A-Za-z]+\/[\w.-]+\.yaml$/
@@ -53,10 +63,11 @@ export async function statusCommit(
   const wanted = new Map([...found].map(([path, each]) => [path.replaceAll('\\', '/'), each]))
   const changed = [...wanted].filter(([path, { hash }]) => known.hashes.get(path) !== hash)
   const removed = [...known.hashes.keys()].filter((path) => !wanted.has(path))
-  const summary = markOf(report)
+  const { service } = known
+  const summary = markOf({ ...report, service })
   if (changed.length + removed.length === 0 && summary === known.summary) return undefined
   const files = await formatted(changed)
-  files.set(BRANCH_SUMMARY, formatSummary(summarise(report)))
+  files.set(BRANCH_SUMMARY, formatSummary({ ...summarise(report), service }))
   files.set(README, statusReadme(report, BRANCH_DIR))
   const message = commitMessage(
     report,
@@ -64,7 +75,7 @@ export async function statusCommit(
     removed,
   )
   const hashes = new Map([...wanted].map(([path, { hash }]) => [path, hash]))
-  return { commit: { files, removed, message }, after: { hashes, summary } }
+  return { commit: { files, removed, message }, after: { hashes, summary, service } }
 }
 
 async function formatted(changed: readonly (readonly [string, Wanted])[]): Promise<Map<string, string>> {
@@ -77,16 +88,19 @@ async function formatted(changed: readonly (readonly [string, Wanted])[]): Promi
 }
 
 /** The same for what reads the same: neither the time nor an order counts. */
-function markOf({ version, revision, problems }: Omit<StatusSummary, 'states' | 'time'>): string {
+function markOf({ version, revision, problems, service }: Omit<StatusSummary, 'states' | 'time'>): string {
   const each = problems.map(({ code, message, at, path }) => [at.file, at.line, at.column, path ?? '', code, message])
-  return JSON.stringify([version, revision, each.map((problem) => JSON.stringify(problem)).toSorted()])
+  return JSON.stringify([version, revision, each.map((problem) => JSON.stringify(problem)).toSorted(), service])
 }
 
-function summaryMark(bytes: Uint8Array | undefined): string {
+/** Undefined for what is no summary. */
+function readSummary(bytes: Uint8Array | undefined): StatusSummary | undefined {
   try {
-    return markOf(JSON.parse(Buffer.from(bytes ?? []).toString('utf8')) as StatusSummary)
+    const summary = JSON.parse(Buffer.from(bytes ?? []).toString('utf8')) as StatusSummary
+    markOf(summary)
+    return summary
   } catch {
-    return ''
+    return undefined
   }
 }
 

@@ -1,4 +1,5 @@
 import { code, prose, table } from '../markdown-text.ts'
+import { compareNaturally } from '../natural-order.ts'
 import { placeOf } from '../place.ts'
 import type { ResourceState, ResourceStatus, StatusProblem, StatusReport } from './status.ts'
 import { statusPath } from './status-file.ts'
@@ -52,8 +53,8 @@ export function countsText(resources: readonly ResourceStatus[]): string {
 export function bySeverity(left: ResourceStatus, right: ResourceStatus): number {
   return (
     order.indexOf(left.state) - order.indexOf(right.state) ||
-    compare(left.kind, right.kind) ||
-    compare(left.name, right.name)
+    compareNaturally(left.kind, right.kind) ||
+    compareNaturally(left.name, right.name)
   )
 }
 
@@ -133,8 +134,4 @@ function noun(number: number, word: string): string {
 
 function count(number: number): string {
   return String(number).replace(/\B(?=(\d{3})+$)/g, ',')
-}
-
-function compare(left: string, right: string): number {
-  return left < right ? -1 : left > right ? 1 : 0
 }

@@ -52,4 +52,6 @@ export interface StatusReport {
   readonly resources: readonly ResourceStatus[]
   /** What is wrong in the manifests right now. */
   readonly problems: readonly StatusProblem[]
+  /** With a repository: the directory in it that places are relative to; empty for all of it. */
+  readonly root?: string
 }

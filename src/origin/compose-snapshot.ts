@@ -86,13 +86,19 @@ function composeAnew(parts: Parts): Composed {
   problems.push(...duplicateSecrets(secrets))
   const { revision } = parts
   const manifests = [...inForce.values()]
-  const snapshot = { revision, manifests, problems: toldOnce(problems), brokenFiles, complete }
+  const empty = entries.filter(isEmpty).map(({ file }) => file)
+  const more = empty.length === 0 ? {} : { empty }
+  const snapshot = { revision, manifests, problems: toldOnce(problems), brokenFiles, complete, ...more }
   return {
     entries: parts.entries,
     snapshot: secrets.length === 0 ? snapshot : { ...snapshot, secrets },
     inForce,
     isPlain: problems.length === 0 && stale.size === 0 && parts.entries.every(isPlain),
   }
+}
+
+function isEmpty({ declared, problems, secrets }: FileEntry): boolean {
+  return declared.length === 0 && problems.length === 0 && secrets === undefined
 }
 
 /** A list in YAML or JSON that a manifest names is no manifest gone wrong. */

@@ -9,6 +9,8 @@ export interface Snapshot {
   readonly problems: readonly Problem[]
   /** Files that could not be read or hold a problem. What they declared before stays in force and is not pruned. */
   readonly brokenFiles: ReadonlySet<string>
+  /** Files that are well and declare nothing, such as a manifest with an empty list; absent without any. */
+  readonly empty?: readonly string[]
   /** What is there of files of secrets; absent without any. */
   readonly secrets?: readonly SecretFile[]
   /** False when a part of the origin could not be read: nothing may be pruned from it. */

@@ -17,7 +17,7 @@ export function symbolOf(plan: ResourcePlan): Op {
 
 /** `because spec.table.columns.volume was added in 3f2c1a9`, and at which place where that is known. */
 export function because(reason: string, plan: ResourcePlan, at?: Location): string {
-  const fromManifest = reason.startsWith('spec.') || reason.startsWith('the manifest')
+  const fromManifest = /^(?:spec\.|the manifest|the element|its element)/.test(reason)
   const where = at === undefined ? '' : ` at ${placeOf(at)}`
   if (!fromManifest || plan.revision === undefined) return `because ${reason}${where}`
   return `because ${reason} in ${shortRevision(plan.revision)}${where}`
@@ -38,7 +38,7 @@ export function describeRefetches(refetches: readonly Refetch[]): readonly strin
   const shown = sorted.length > foldAbove ? sorted.slice(0, shownOfFold) : sorted
   const rest = sorted.slice(shown.length)
   const rows = rowsOf(rest)
-  const more = `… and ${rest.length} more sources from the start${rows === 0 ? '' : `, ${rowsText(rows)} of them again`}`
+  const more = `… and ${countText(rest.length)} more sources from the start${rows === 0 ? '' : `, ${rowsText(rows)} of them again`}`
   return [...shown.map(describeRefetch), ...(rest.length === 0 ? [] : [more])]
 }
 
@@ -58,13 +58,18 @@ export function pendingApprovals(plan: Plan): readonly { approval: string; messa
   return [...new Map(blocked.map((each) => [each.approval, each])).values()]
 }
 
+/** `hermes approve 0123456789abcdef`; undefined unless several changes wait for approval. */
+export function approveAllCommand(plan: Plan): string | undefined {
+  return pendingApprovals(plan).length > 1 ? `hermes approve ${plan.hash}` : undefined
+}
+
 /** `3 to create, 1 to change, 2 to remove, 1 blocked, 120 unchanged, 1,200 rows to fetch again`. */
 export function summaryOf({ summary, resources }: Plan): string {
   const { create, change, remove, blocked, unchanged } = summary
-  if (create + change + remove + blocked === 0) return `nothing to do, ${unchanged} unchanged`
-  const counts = [`${create} to create`, `${change} to change`, `${remove} to remove`]
-  if (blocked > 0) counts.push(`${blocked} blocked`)
-  counts.push(`${unchanged} unchanged`)
+  if (create + change + remove + blocked === 0) return `nothing to do, ${countText(unchanged)} unchanged`
+  const counts = [`${countText(create)} to create`, `${countText(change)} to change`, `${countText(remove)} to remove`]
+  if (blocked > 0) counts.push(`${countText(blocked)} blocked`)
+  counts.push(`${countText(unchanged)} unchanged`)
   const again = rowsOf(resources.flatMap(({ refetches = [] }) => refetches))
   if (again > 0) counts.push(`${rowsText(again)} to fetch again`)
   return counts.join(', ')
@@ -79,7 +84,12 @@ function rowsOf(refetches: readonly Refetch[]): number {
   return refetches.reduce((sum, { rows = 0 }) => sum + rows, 0)
 }
 
+/** `1,200`. */
+export function countText(count: number): string {
+  return count.toLocaleString('en-US')
+}
+
 /** `1,200 rows`. */
 export function rowsText(rows: number): string {
-  return `${rows.toLocaleString('en-US')} ${rows === 1 ? 'row' : 'rows'}`
+  return `${countText(rows)} ${rows === 1 ? 'row' : 'rows'}`
 }

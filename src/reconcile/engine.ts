@@ -15,6 +15,7 @@ import type { Log } from './log.ts'
 import { Mirror } from './mirror.ts'
 import { paced, yieldNow } from './pace.ts'
 import type { Plan } from './plan.ts'
+import { requirePlan } from './plan-hash.ts'
 import { preview } from './preview.ts'
 import { type EngineState, engineState, type ResourceState, resourceState } from './state.ts'
 import type { Entries, Kinds, Wanted } from './subject.ts'
@@ -154,10 +155,38 @@ export class Engine {
   /** Approves what is blocked under `hash` and lets it go on; returns its keys. Throws `approval_stale` for others. */
   async approve(hash: string): Promise<readonly Key[]> {
     const keys = (await this.#approveOffered(hash)) ?? (await this.#approvePlanned(hash))
-    for (const key of keys) if (this.#board.resources.has(key)) this.#board.queue.add(key)
-    this.#report({ type: 'approved', keys, approval: hash })
-    this.#bell.ring()
+    this.#goOn(keys, hash)
     return keys
+  }
+
+  /**
+   * Approves all that the plan of a snapshot shows as blocked, each change by its own hash, and returns the keys. Throws
+   * `plan_stale` when the plan has another hash, `approval_stale` when nothing of it is blocked.
+   */
+  async approvePlan(snapshot: Snapshot, hash: string): Promise<readonly Key[]> {
+    const plan = await this.plan(snapshot)
+    requirePlan(plan, hash)
+    const blocked = plan.resources.flatMap(({ key, blocked: found }) =>
+      found ? [{ key, token: tokenFor(found) }] : [],
+    )
+    if (blocked.length === 0) throw new HermesError('approval_stale', `nothing of the plan ${hash} waits for approval`)
+    const keys = blocked.map(({ key }) => key)
+    await this.#mirror.turn(async (ledger) => {
+      const groups = Map.groupBy(blocked, ({ token }) => token)
+      for (const [token, alike] of groups)
+        await ledger.approve(
+          alike.map(({ key }) => key),
+          token,
+        )
+    })
+    this.#goOn(keys, hash)
+    return keys
+  }
+
+  #goOn(keys: readonly Key[], approval: string): void {
+    for (const key of keys) if (this.#board.resources.has(key)) this.#board.queue.add(key)
+    this.#report({ type: 'approved', keys, approval })
+    this.#bell.ring()
   }
 
   #approveOffered(hash: string): Promise<readonly Key[] | undefined> {

@@ -1,10 +1,11 @@
 import { type Key, keyOf } from '../manifest/manifest.ts'
+import { countedPattern, nameList } from './name-list.ts'
 import type { ResourcePlan } from './plan.ts'
 import { fieldOf } from './reason.ts'
 
 const foldAbove = 20
 const shownOfFold = 5
-const mostNames = 10
+const mostRanges = 10
 
 /** Resources that one document declares and that a plan treats alike; mostly a single one. */
 export type Alike = readonly [ResourcePlan, ...ResourcePlan[]]
@@ -36,21 +37,40 @@ export function foldedLines(resources: readonly ResourcePlan[]): readonly Line[]
 /** `… and 95 more SourceDefinition resources to create in the same way`. */
 export function describeMore(line: { readonly more: number; readonly like: ResourcePlan }): string {
   const { kind, action } = line.like
-  return `… and ${line.more} more ${kind} resources to ${action} in the same way`
+  return `… and ${line.more.toLocaleString('en-US')} more ${kind} resources to ${action} in the same way`
 }
 
 /** `SourceDefinition/quotes`, or `SourceDefinition/quotes-* (3)` for several. */
 export function titleOf(alike: Alike): string {
   const [first] = alike
-  return alike.length === 1 ? first.key : `${first.kind}/${patternOf(alike)} (${alike.length.toLocaleString('en-US')})`
+  return alike.length === 1 ? first.key : `${first.kind}/${countedPattern(alike.map(({ name }) => name))}`
 }
 
 /** `quotes-aapl, quotes-msft`; more than ten are counted. */
 export function namesOf(alike: Alike): string {
-  const names = alike.map(({ name }) => name)
-  const more = names.length - mostNames
-  if (more <= 0) return names.join(', ')
-  return `${names.slice(0, mostNames).join(', ')} and ${more.toLocaleString('en-US')} more`
+  return nameList(alike.map(({ name }) => name))
+}
+
+/** Where the elements of a list are written that they are made for: `symbols.csv:2-300, 302`; empty for others. */
+export function elementsAt(alike: Alike): string {
+  const files = Map.groupBy(
+    alike.flatMap(({ element }) => element?.at ?? []),
+    ({ file }) => file,
+  )
+  return [...files].map(([file, places]) => `${file}:${ranges(places.map(({ line }) => line))}`).join(', ')
+}
+
+/** `2-300, 302 and 4 more`. */
+function ranges(lines: readonly number[]): string {
+  const found: [from: number, to: number][] = []
+  for (const line of [...new Set(lines)].toSorted((one, other) => one - other)) {
+    const last = found.at(-1)
+    if (last !== undefined && line === last[1] + 1) last[1] = line
+    else found.push([line, line])
+  }
+  const shown = found.slice(0, mostRanges).map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`))
+  const more = found.length - mostRanges
+  return `${shown.join(', ')}${more > 0 ? ` and ${more.toLocaleString('en-US')} more` : ''}`
 }
 
 /** Rows that are lost with all of them together. */
@@ -63,26 +83,6 @@ export function rowsLost(alike: Alike): number {
 export function waitsOf(alike: Alike): { readonly key: Key; readonly others: number } | undefined {
   const [key, ...others] = new Set(alike.flatMap(({ waitsFor }) => waitsFor ?? []))
   return key === undefined ? undefined : { key, others: others.length }
-}
-
-/** What the names have in common, up to a separator. */
-function patternOf(alike: Alike): string {
-  const names = alike.map(({ name }) => name)
-  const start = sharedStart(names).replace(/[^-._]+$/, '')
-  const end = sharedEnd(names.map((name) => name.slice(start.length))).replace(/^[^-._]+/, '')
-  return `${start}*${end}`
-}
-
-function sharedStart([first = '', ...others]: readonly string[]): string {
-  let length = first.length
-  for (const each of others) while (!each.startsWith(first.slice(0, length))) length -= 1
-  return first.slice(0, length)
-}
-
-function sharedEnd([first = '', ...others]: readonly string[]): string {
-  let from = 0
-  for (const each of others) while (!each.endsWith(first.slice(from))) from += 1
-  return first.slice(from)
 }
 
 /** Documents differ in their places, and so do resources that are to be told apart. */

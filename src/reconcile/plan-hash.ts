@@ -24,6 +24,11 @@ export function planHash(target: Target, entries: Entries, resources: readonly R
     .slice(0, digits)
 }
 
+/** Whether a hash is one of a whole plan; those of single changes are shorter. */
+export function isPlanHash(hash: string): boolean {
+  return hash.length === digits
+}
+
 /** Throws `plan_stale` for a plan that is not the one of this hash. */
 export function requirePlan(plan: Plan, hash: string): void {
   if (plan.hash === hash) return

@@ -10,6 +10,8 @@ export interface ResourcePlan {
   /** The manifest that causes it; for a removal, where it last stood. */
   readonly at: Location
   readonly action: 'create' | 'change' | 'remove'
+  /** Of one that a definition makes of a list: the element, and where that is written. */
+  readonly element?: { readonly value: string; readonly at: Location }
   /** Why it is in the plan at all: `the manifest was added`, `spec.schedule.every changed from 15m to 30m`. */
   readonly reason: string
   /** The revision that brought it about; absent for drift. */

@@ -4,6 +4,7 @@ import { approvalNeeded, isApproved, offerFor } from './approval.ts'
 import { claimedReferences } from './gate.ts'
 import { referenceOrder, removalOrder } from './graph.ts'
 import type { Plan, ResourcePlan } from './plan.ts'
+import { withElements } from './plan-elements.ts'
 import { planHash } from './plan-hash.ts'
 import { placed } from './plan-places.ts'
 import { type PreviewInput, withWaits } from './plan-waits.ts'
@@ -34,7 +35,7 @@ export async function preview(input: PreviewInput, signal: AbortSignal): Promise
   }
   const failed = looks.filter((look) => look.error !== undefined)
   const waiting = withWaits(inOrder(planned, input), new Set(failed.map((look) => look.key)), input)
-  const resources = await placed(waiting, target)
+  const resources = withElements(await placed(waiting, target), target, input.entries)
   const problems = [...target.problems, ...failed.flatMap(problemOf)]
   const unchanged = looks.length - failed.length - resources.length
   const hash = planHash(target, input.entries, resources)

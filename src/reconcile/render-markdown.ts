@@ -1,8 +1,10 @@
+import { opensText } from '../manifest/sync-window.ts'
 import { code, html, longestRun, prose } from '../markdown-text.ts'
 import { placeOf } from '../place.ts'
 import type { Step } from './controller.ts'
 import {
   applyCommand,
+  approveAllCommand,
   because,
   describeRefetches,
   describeStep,
@@ -12,7 +14,17 @@ import {
   summaryOf,
   symbolOf,
 } from './describe-plan.ts'
-import { type Alike, describeMore, foldedLines, type Line, namesOf, rowsLost, titleOf, waitsOf } from './fold-plan.ts'
+import {
+  type Alike,
+  describeMore,
+  elementsAt,
+  foldedLines,
+  type Line,
+  namesOf,
+  rowsLost,
+  titleOf,
+  waitsOf,
+} from './fold-plan.ts'
 import type { Plan, ResourcePlan } from './plan.ts'
 import { shortRevision } from './revision.ts'
 
@@ -44,7 +56,9 @@ function approvals(plan: Plan): string {
   const items = pendingApprovals(plan).map(({ message, approval }) => {
     return `- ${prose(message)}. Approve with ${code(`hermes approve ${approval}`)} or the annotation ${code(`hermes/approve: ${approval}`)}.`
   })
-  return items.length === 0 ? '' : ['**Blocked until approved**', '', ...items].join('\n')
+  const command = approveAllCommand(plan)
+  const all = command === undefined ? [] : ['', `Approve all of these with ${code(command)}.`]
+  return items.length === 0 ? '' : ['**Blocked until approved**', '', ...items, ...all].join('\n')
 }
 
 function table(lines: readonly Line[]): string {
@@ -57,8 +71,10 @@ function row(line: Line): string {
   const [plan] = line.alike
   const isOne = line.alike.every((each) => each.reason === plan.reason)
   const reason = `${isOne ? '' : 'for example '}${prose(because(plan.reason, plan))}`
+  const listed = elementsAt(line.alike)
+  const places = [placeOf(plan.at), ...(listed === '' ? [] : [listed])].map(code).join(' for ')
   const why = [reason, ...waits(line.alike)].join('; ')
-  return `| ${code(symbolOf(plan))} | ${code(titleOf(line.alike))} | ${code(placeOf(plan.at))} | ${why} |`
+  return `| ${code(symbolOf(plan))} | ${code(titleOf(line.alike))} | ${places} | ${why} |`
 }
 
 function waits(alike: Alike): readonly string[] {
@@ -67,7 +83,7 @@ function waits(alike: Alike): readonly string[] {
   const { opensAt } = alike[0]
   return [
     ...(found === undefined ? [] : [`${alike.length === 1 ? 'waits' : 'wait'} for ${code(found.key)}${others}`]),
-    ...(opensAt === undefined ? [] : [`waits for its window, which opens ${prose(opensAt)}`]),
+    ...(opensAt === undefined ? [] : [`waits for its window, which ${prose(opensText(opensAt))}`]),
   ]
 }
 

@@ -1,7 +1,9 @@
+import { opensText } from '../manifest/sync-window.ts'
 import { placeOf } from '../place.ts'
 import type { Op, Step } from './controller.ts'
 import {
   applyCommand,
+  approveAllCommand,
   because,
   describeRefetches,
   describeStep,
@@ -11,7 +13,7 @@ import {
   summaryOf,
   symbolOf,
 } from './describe-plan.ts'
-import { type Alike, describeMore, foldedLines, namesOf, rowsLost, titleOf, waitsOf } from './fold-plan.ts'
+import { type Alike, describeMore, elementsAt, foldedLines, namesOf, rowsLost, titleOf, waitsOf } from './fold-plan.ts'
 import type { Plan, ResourcePlan } from './plan.ts'
 
 /** `text` in a style of a terminal. */
@@ -47,7 +49,9 @@ function problemLines(plan: Plan, paint: PaintText): readonly string[] {
 function resourceLines(alike: Alike, paint: PaintText): readonly string[] {
   const [plan] = alike
   const symbol = symbolOf(plan)
-  const head = `${paint(styles[symbol], symbol)} ${paint('bold', titleOf(alike))} ${place(plan.at, paint)}`
+  const listed = elementsAt(alike)
+  const elements = listed === '' ? '' : ` ${paint('dim', `for ${listed}`)}`
+  const head = `${paint(styles[symbol], symbol)} ${paint('bold', titleOf(alike))} ${place(plan.at, paint)}${elements}`
   const why = plan.steps.length === 0 ? [`    ${paint('dim', plain(because(plan.reason, plan)))}`] : []
   const steps = plan.steps.flatMap((_, index) => stepLines(plan, index, paint))
   return [head, ...membersLines(alike), ...why, ...steps, ...refetchLines(alike), ...waitLines(alike)]
@@ -75,7 +79,7 @@ function waitLines(alike: Alike): readonly string[] {
   const { opensAt } = alike[0]
   return [
     ...(waits === undefined ? [] : [`    ${alike.length === 1 ? 'waits' : 'wait'} for ${waits.key}${others}`]),
-    ...(opensAt === undefined ? [] : [`    waits for its window, which opens ${opensAt}`]),
+    ...(opensAt === undefined ? [] : [`    waits for its window, which ${opensText(opensAt)}`]),
   ]
 }
 
@@ -95,10 +99,12 @@ function sqlLines(step: Step, paint: PaintText): readonly string[] {
 }
 
 function approvalLines(plan: Plan, paint: PaintText): readonly string[] {
-  return pendingApprovals(plan).flatMap(({ approval, message, code }) => [
+  const pending = pendingApprovals(plan).flatMap(({ approval, message, code }) => [
     `${paint('red', '!')} blocked: ${plain(message)} ${paint('dim', `[${code}]`)}`,
     `    hermes approve ${approval}`,
   ])
+  const command = approveAllCommand(plan)
+  return command === undefined ? pending : [...pending, `Approve all of these with: ${command}`]
 }
 
 /** Last, so that a script finds it there. */

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { HermesError, toHermesError } from '../errors.ts'
 import type { Manifest } from '../manifest/manifest.ts'
-import { isDenied, opensAt } from '../manifest/sync-window.ts'
+import { isDenied, never, opensAt } from '../manifest/sync-window.ts'
 import type { RunFacts, Store } from '../store/store.ts'
 import type { Log } from '../stream/connector.ts'
 import { dueAt, type NextCron } from '../stream/schedule.ts'
@@ -182,7 +182,7 @@ export class SourceRunner implements AsyncDisposable {
     if (due === undefined) return undefined
     const from = Math.max(due, this.#options.clock.now())
     const opens = opensAt(manifest.spec.syncWindow, from)
-    return opens === from ? due : opens
+    return opens === from ? due : dueWhen(opens)
   }
 
   /** One run; never throws: a scheduler that loses a worker to an error would stop in the end. */
@@ -192,7 +192,7 @@ export class SourceRunner implements AsyncDisposable {
     // It may have been due for so long that its window closed meanwhile.
     const now = this.#options.clock.now()
     const opens = this.#watchers.has(name) ? now : opensAt(subject.manifest.spec.syncWindow, now)
-    if (opens > now) return { nextDueAt: opens }
+    if (opens > now) return { nextDueAt: dueWhen(opens) }
     const onProgress = (progress: { rows: number; pages: number }) => {
       for (const watcher of this.#watchers.get(name) ?? []) watcher(progress)
     }
@@ -214,6 +214,11 @@ export class SourceRunner implements AsyncDisposable {
   }
 }
 
+/** What never may be fetched is not due. */
+function dueWhen(opens: number): number | undefined {
+  return opens === never ? undefined : opens
+}
+
 function notYet(name: string): HermesError {
   const fix = `See what keeps it with \`hermes-status SourceDefinition/${name}\`.`
   return new HermesError('not_in_force', `source ${name} is not in force yet`, { fix })
@@ -225,8 +230,9 @@ const UNEXPECTED_PAUSE_MS = 30_000
 export function refuseDenied(source: Manifest<SourceSpec>, now: number): void {
   const { name, spec } = source
   if (!isDenied(spec.syncWindow, now)) return
-  const opens = new Date(opensAt({ deny: spec.syncWindow?.deny ?? [] }, now)).toISOString()
-  throw new HermesError('sync_window_denied', `${name} must not be fetched before ${opens}`, {
+  const opens = opensAt({ deny: spec.syncWindow?.deny ?? [] }, now)
+  const when = opens === never ? 'at any time' : `before ${new Date(opens).toISOString()}`
+  throw new HermesError('sync_window_denied', `${name} must not be fetched ${when}`, {
     at: source.locate('spec.syncWindow.deny'),
   })
 }

@@ -57,8 +57,9 @@ export const answers = {
       unread: text,
       resources: list(reference('ResourceStatus')),
       problems: list(reference('Problem')),
+      root: text,
     },
-    ['unread'],
+    ['unread', 'root'],
   ),
   Step: record(
     {
@@ -87,8 +88,9 @@ export const answers = {
       waitsFor: text,
       opensAt: instant,
       refetches: list(reference('Refetch')),
+      element: record({ value: text, at: reference('Location') }),
     },
-    ['revision', 'blocked', 'waitsFor', 'refetches'],
+    ['revision', 'blocked', 'waitsFor', 'opensAt', 'refetches', 'element'],
   ),
   Plan: record({
     revision: text,
@@ -109,7 +111,10 @@ export const answers = {
   }),
   ManifestView: record({ kind: text, name: text, file: text, line: count, text, madeBy: text }, ['madeBy']),
   ManifestViews: list(reference('ManifestView')),
-  WriteResult: record({ file: text, key: text, action: { enum: ['added', 'updated', 'deleted', 'unchanged'] } }),
+  WriteResult: record(
+    { file: text, key: text, action: { enum: ['added', 'updated', 'deleted', 'unchanged'] }, root: text },
+    ['root'],
+  ),
   WriteResults: list(reference('WriteResult')),
   Keys: list(text),
   Rows: list({ type: 'object' }),

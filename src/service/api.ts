@@ -13,6 +13,8 @@ export interface WriteResult {
   readonly file: string
   readonly key: string
   readonly action: 'added' | 'updated' | 'deleted' | 'unchanged'
+  /** With a repository: the directory in it that `file` is relative to; empty for all of it. */
+  readonly root?: string
 }
 
 export interface RunResult {
@@ -62,6 +64,10 @@ export interface Api {
   update(text: string): Promise<readonly WriteResult[]>
   delete(key: string): Promise<WriteResult>
   suspend(key: string, suspended: boolean): Promise<WriteResult>
+  /**
+   * Approves the change that a plan names by its hash, or with the hash of a plan all that this shows as blocked:
+   * `approval_stale` when nothing waits for it, `plan_stale` when the plan has become another one.
+   */
   approve(hash: string): Promise<readonly string[]>
   /** The first rows of a source's table; `not_found` without the source. */
   rows(source: string, limit: number): Promise<readonly Record<string, unknown>[]>

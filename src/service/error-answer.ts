@@ -37,6 +37,7 @@ const exactStatus: Partial<Record<ErrorCode, number>> = {
   unauthorized: 401,
   token_needed: 403,
   read_only_token: 403,
+  webhook_encoded: 415,
   not_found: 404,
   webhook_off: 404,
   already_exists: 409,

@@ -223,7 +223,7 @@ const changes: readonly Route[] = [
     path: '/approve',
     id: 'approve',
     answer: 'Keys',
-    summary: 'Approves the change that a plan names by its hash.',
+    summary: 'Approves the change that a plan names by its hash, or all of a plan by its own.',
     body: approveBody,
     handle: (api, { body }) => api.approve((body as { hash: string }).hash),
   },

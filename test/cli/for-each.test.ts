@@ -34,7 +34,7 @@ it('a plan has one line for all of them, and in JSON every one', async () => {
   const { code, stdout } = await hermes('plan')
   expect(code).toBe(2)
   expect(stdout).toContain('+ Table/people_* (3) live/people.yaml:1\n    people_bern, people_oslo, people_rome\n')
-  expect(stdout).toContain('+ SourceDefinition/people-* (3) live/people.yaml:1\n')
+  expect(stdout).toContain('+ SourceDefinition/people-* (3) live/people.yaml:1 for lists/cities.csv:2-4\n')
   const { resources } = JSON.parse((await hermes('plan', '--output', 'json')).stdout) as {
     resources: { key: string }[]
   }
@@ -43,10 +43,55 @@ it('a plan has one line for all of them, and in JSON every one', async () => {
   )
 })
 
+it('a plan names the line of the list that brings a step about', async () => {
+  expect((await hermes('apply')).code).toBe(0)
+  await write('data/kiel.csv', 'day,people\n2026-01-01,4\n')
+  await write('manifests/lists/cities.csv', 'city\nRome\nBern\n\nKiel\n')
+  const { stdout } = await hermes('plan')
+  expect(stdout).toContain('+ SourceDefinition/people-kiel live/people.yaml:1 for lists/cities.csv:5\n')
+  expect(stdout).toMatch(/because the element Kiel was added in \w+ at lists\/cities.csv:5\n/)
+  expect(stdout).toContain('- SourceDefinition/people-oslo live/people.yaml:1\n')
+  expect(stdout).toMatch(/because its element was removed from lists\/cities.csv in \w+\n/)
+  const markdown = (await hermes('plan', '-o', 'markdown')).stdout
+  expect(markdown).toContain('| `live/people.yaml:1` for `lists/cities.csv:5` | because the element Kiel was added in')
+  const { resources } = JSON.parse((await hermes('plan', '-o', 'json')).stdout) as { resources: object[] }
+  expect(resources).toContainEqual(
+    expect.objectContaining({
+      key: 'SourceDefinition/people-kiel',
+      element: { value: 'Kiel', at: { file: 'lists/cities.csv', line: 5, column: 1 } },
+    }),
+  )
+})
+
+const people = (every: string) => `apiVersion: hermes/v1
+kind: SourceDefinition
+metadata: { name: people }
+spec:
+  forEach: { from: ../lists/cities.csv, name: "people-\${each.city}" }
+  schedule: { every: ${every} }
+  file: { path: "../data/\${each.file}.csv" }
+  table: { primaryKey: [day], columns: { day: date } }
+`
+
+it('a change has its place in the list when it comes from there, else in the manifest', async () => {
+  await write('manifests/live/people.yaml', people('1h'))
+  await write('manifests/lists/cities.csv', 'city,file\nOslo,oslo\nRome,rome\n')
+  expect((await hermes('apply')).code).toBe(0)
+  await write('manifests/lists/cities.csv', 'city,file\nOslo,oslo\nRome,bern\n')
+  const ofList = await hermes('plan')
+  expect(ofList.stdout).toContain('~ SourceDefinition/people-rome live/people.yaml:1 for lists/cities.csv:3\n')
+  expect(ofList.stdout).toMatch(/because spec.file.path changed from .* at lists\/cities.csv:3\n/)
+  await write('manifests/live/people.yaml', people('2h'))
+  await write('manifests/lists/cities.csv', 'city,file\nOslo,oslo\nRome,rome\n')
+  const ofManifest = await hermes('plan')
+  expect(ofManifest.stdout).toContain('~ SourceDefinition/people-* (2) live/people.yaml:1 for lists/cities.csv:2-3\n')
+  expect(ofManifest.stdout).toMatch(/because spec.schedule.every changed from 1h to 2h in \w+ at live\/people.yaml:6\n/)
+})
+
 it('a directory is planned with its lists where it is sent to', async () => {
   const { code, stdout } = await hermes('plan', 'manifests')
   expect(code).toBe(2)
-  expect(stdout).toContain('+ SourceDefinition/people-* (3) live/people.yaml:1\n')
+  expect(stdout).toContain('+ SourceDefinition/people-* (3) live/people.yaml:1 for lists/cities.csv:2-4\n')
 })
 
 it('one file is validated with the list that lies elsewhere, problems of the list included', async () => {
@@ -56,6 +101,14 @@ it('one file is validated with the list that lies elsewhere, problems of the lis
   const bad = await hermes('validate', 'manifests/live/people.yaml')
   expect(bad.code).toBe(1)
   expect(bad.stdout).toMatch(/lists\/cities\.csv:3:1: duplicate_name Oslo and oslo are both called/)
+})
+
+it('a file whose list is empty is one that was validated', async () => {
+  await write('manifests/lists/cities.csv', 'city\n')
+  for (const path of [[], ['manifests/live/people.yaml'], ['manifests']]) {
+    const { code, stdout } = await hermes('validate', ...path)
+    expect([code, stdout]).toEqual([0, '1 file, 0 manifests, 0 problems\n'])
+  }
 })
 
 it('one of them is previewed by its name', async () => {

@@ -90,7 +90,7 @@ it('say what waits for its window, which lets nobody through while it denies', a
   const closed = 'spec:\n  syncWindow: { deny: [{ cron: "* * * * *", duration: 2m }] }\n  priority: 3\n'
   await writeFile(manifest('cities.yaml'), before.replace('spec:\n', closed))
   await expect.poll(() => stateOf('cities'), { timeout: 10_000 }).toBe('waiting SyncWindow')
-  const waits = /waits for its window, which opens \d{4}-\d\d-\d\dT[\d:.]+Z\n/
+  const waits = /waits for its window, which does not open\n/
   expect((await place.hermes('plan')).stdout).toMatch(waits)
   expect((await place.hermes('apply')).stdout).toMatch(new RegExp(`. SourceDefinition/cities ${waits.source}`))
   const refused = await place.hermes('run', 'cities')

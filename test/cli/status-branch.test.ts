@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Flags, readConfig } from '../../src/config.ts'
 import type { StatusReport } from '../../src/observe/status.ts'
+import { serviceName } from '../../src/open-status-branch.ts'
 import { BRANCH, StatusRemote } from '../origin/git/status-remote.ts'
 import { finish, openPlace } from './bin.ts'
 
@@ -177,11 +178,23 @@ describe('the settings', () => {
     expect(read({}, variables).git?.status).toEqual({ branch: BRANCH, intervalMs: 300_000 })
   })
 
+  it('tell services apart, and know one again', () => {
+    const name = (flags: Flags) => serviceName(read({ git: url, statusBranch: BRANCH, ...flags }))
+    expect(name({})).toMatch(/^HEAD-[0-9a-f]{8}$/)
+    const prod = { branch: 'prod', path: 'a/b', database: 'postgres://u:one@db/x?schema=s' }
+    expect(name(prod)).toMatch(/^prod\/a\/b-[0-9a-f]{8}$/)
+    expect(name({ ...prod, database: 'postgres://other:two@db/x?schema=s' })).toBe(name(prod))
+    const others = [{ path: 'a' }, { branch: 'x' }, { database: 'postgres://db/x?schema=t' }, { database: 'sqlite:x' }]
+    expect(new Set([prod, ...others.map((other) => ({ ...prod, ...other }))].map(name)).size).toBe(5)
+    expect(read({ git: url, statusBranch: BRANCH, statusName: 'prod' }).git?.status?.name).toBe('prod')
+  })
+
   it.each([
     ['--branch', { git: url, branch: BRANCH }, 'no manifests are read where status is written'],
     ['--branch', { git: url, branch: 'prod', statusBranch: 'prod' }, 'no manifests are read where status is written'],
     ['--status-branch', { git: url, statusBranch: 'a..b' }, 'the name of a branch'],
     ['--status-branch', { statusBranch: BRANCH }, 'without --git'],
+    ['--status-name', { git: url, statusBranch: BRANCH, statusName: 'a\nb' }, 'a name of one line'],
     ['--git-author', { git: url, gitAuthor: 'Ada' }, 'a name and an address'],
     ['--git-author', { git: url, gitAuthor: 'Ada <a> 0 +0000\nfrom x <b>' }, 'a name and an address'],
     ['--status-interval', { git: url, statusBranch: BRANCH, statusInterval: '1' }, '1s to 1d'],

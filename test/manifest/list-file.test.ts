@@ -18,6 +18,22 @@ describe('a list in a file', () => {
     expect(result.manifests[0]?.generated?.list).toBe('dir/list.csv')
   })
 
+  test.each([
+    ['l.csv', 'symbol,note\nA,"one\ntwo\n\nfour"\n\n\nB,x\nC,"\ny"\nD,\n', [2, 8, 9, 11]],
+    ['l.csv', 'symbol\r\nA\r\n"B"\r\n', [2, 3]],
+    ['l.json', '[{ "symbol": "A\\u005b,[\\"" },\n\n  {\n "symbol": "B" }, { "symbol": "C" }\n]', [1, 3, 4]],
+    ['l.yaml', '# all\n- symbol: A\n\n- symbol: B\n', [2, 4]],
+  ])('tells where each element begins: %s %j', async (file, text, lines) => {
+    const { manifests, problems } = await readFrom(file, text, '  file: { path: "/${each.symbol}" }\n')
+    expect(problems).toEqual([])
+    expect(manifests.map(({ generated }) => generated?.at.line)).toEqual(lines)
+  })
+
+  test('a row that spans lines and is wrong has its problem where it begins', async () => {
+    const result = await readFrom('l.csv', 'symbol,b\nA,"x\ny",z\nB,b\n')
+    expect(problemsOf(result)).toEqual(['dir/l.csv:2:1 list_invalid'])
+  })
+
   test('may have columns with the names of everything', async () => {
     const expression = '${each["__proto__"]} ${each.hasOwnProperty} ${each.toString} ${each["size"]}'
     const csv = '__proto__,hasOwnProperty,toString,size\na,b,c,d\n'

@@ -24,7 +24,14 @@ afterEach(async () => {
 
 function open(): StatusBranch {
   const log = { warn: (fields: object) => void warnings.push(fields) }
-  return statusBranch({ files: remote.writer('hermes', clock), branch: BRANCH, intervalMs: 60_000, clock, log })
+  return statusBranch({
+    files: remote.writer('hermes', clock),
+    branch: BRANCH,
+    service: 'main-1',
+    intervalMs: 60_000,
+    clock,
+    log,
+  })
 }
 
 /** Until it waits for time to pass. */

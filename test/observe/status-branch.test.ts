@@ -30,7 +30,14 @@ afterEach(async () => {
 function open(name = 'hermes', options: { maxCommits?: number } = {}): StatusBranch {
   const log = { warn: (fields: object) => void warnings.push(fields) }
   const files = remote.writer(name, clock, options)
-  return statusBranch({ files, branch: BRANCH, intervalMs: INTERVAL_MS, clock, log })
+  return statusBranch({
+    files,
+    branch: BRANCH,
+    service: 'main-1',
+    intervalMs: INTERVAL_MS,
+    clock,
+    log,
+  })
 }
 
 /** A process ends and another begins, on the same data directory or on an empty one. */

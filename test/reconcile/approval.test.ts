@@ -106,6 +106,59 @@ describe('a change that loses data of a live resource', () => {
   })
 })
 
+const elsewhere = (columns: readonly string[]) => source('o', { table: 'u', columns: [...columns] })
+
+describe('the hash of a plan', () => {
+  const [before, after] = [
+    [wide, elsewhere(['id', 'x'])],
+    [narrow, elsewhere(['id'])],
+  ]
+
+  it.each([true, false])('approves all that the plan shows as blocked, in force already: %s', async (isInForce) => {
+    await using bench = new Bench()
+    await bench.apply(before)
+    if (isInForce) await bench.apply(after)
+    const plan = await bench.plan(after)
+    expect(await bench.engine.approvePlan(snapshot(after), plan.hash)).toEqual(['Table/t', 'Table/u'])
+    if (!isInForce) await bench.apply(after)
+    await bench.engine.settled()
+    expect(bench.world.contents.tables).toEqual(['t(id)', 'u(id)'])
+    await expect(bench.engine.approvePlan(snapshot(after), plan.hash)).rejects.toMatchObject({ code: 'plan_stale' })
+  })
+
+  it('approves nothing once manifests or the world have moved on', async () => {
+    await using bench = new Bench()
+    await bench.apply(before)
+    await bench.apply(after)
+    const { hash } = await bench.plan(after)
+    const more = [...after, connection('c', 'none')]
+    await expect(bench.engine.approvePlan(snapshot(more), hash)).rejects.toMatchObject({ code: 'plan_stale' })
+    bench.world.tables.get('u')?.delete('x')
+    await expect(bench.engine.approvePlan(snapshot(after), hash)).rejects.toMatchObject({ code: 'plan_stale' })
+    await bench.resync()
+    expect(bench.world.contents.tables).toEqual(['t(id,x,y)', 'u(id)'])
+    expect(bench.ledger.stored.get('Table/t')?.approved).toBeUndefined()
+  })
+
+  it('approves removals that are held together, beside a change', async () => {
+    await using bench = new Bench()
+    await bench.apply([...before, ...many(30)])
+    await bench.apply(after)
+    const { hash } = await bench.plan(after)
+    expect(await bench.engine.approvePlan(snapshot(after), hash)).toHaveLength(32)
+    await bench.engine.settled()
+    expect(bench.world.contents.rows).toEqual(['t/a', 'u/o'])
+  })
+
+  it('of a plan without anything blocked is refused', async () => {
+    await using bench = new Bench()
+    await bench.apply(before)
+    const { hash } = await bench.plan([...before, steady])
+    const refused = bench.engine.approvePlan(snapshot([...before, steady]), hash)
+    await expect(refused).rejects.toMatchObject({ code: 'approval_stale' })
+  })
+})
+
 describe('an approval hash', () => {
   const step: Step = { op: '~', summary: 'drop a', sql: 'DROP a', destroys: { what: 'a', rows: 1 }, reason: 'r' }
   const other: Step = { ...step, summary: 'drop b', sql: 'DROP b' }

@@ -128,8 +128,15 @@ const generated = plan(
         steps: [{ op: '+', summary: `fetch every 1h into quotes_${symbol}`, reason: 'the manifest was added' }],
         waitsFor: 'Connection/missing',
         refetches: [{ source: `quotes-${symbol}` }],
+        element: { value: symbol, at: at('symbols.csv', symbol === 'msft' ? 9 : symbol === 'goog' ? 3 : 2) },
       }),
     ),
+    resource('SourceDefinition/quotes-ibm', {
+      at: at('quotes.yaml', 3),
+      reason: 'the element ibm was added',
+      steps: [{ op: '~', summary: 'fetch', reason: 'the element ibm was added', at: at('symbols.csv', 7) }],
+      element: { value: 'ibm', at: at('symbols.csv', 7) },
+    }),
     ...Array.from({ length: 1_200 }, (_, index) =>
       resource(`SourceDefinition/old-${index}-daily`, {
         at: at('old.yaml', 1),
@@ -182,7 +189,8 @@ describe('a plan rendered', () => {
       }),
     )
     for (const text of [renderText(plan(blocked)), renderMarkdown(plan(blocked))]) {
-      expect(text.match(/hermes approve \d+/g)).toHaveLength(30)
+      expect(text.match(/hermes approve \d{12}\b/g)).toHaveLength(30)
+      expect(text).toMatch(/Approve all of these with:? `?hermes approve [0-9a-f]{16}\b/)
       expect(text).not.toContain('more Table')
     }
   })

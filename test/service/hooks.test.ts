@@ -1,68 +1,9 @@
-import { request } from 'node:http'
-import { text } from 'node:stream/consumers'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { Hooks } from '../../src/service/start-service.ts'
-import { FakeClock } from '../fake-clock.ts'
+import { gzipSync } from 'node:zlib'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { hmac, type Sender, senders, type Told } from './hook-senders.ts'
-import { type Answer, ask, openWorld } from './open-world.ts'
+import { begin, clock, main, post, SECRET, send, TOKEN, useHookWorld, watched } from './hook-world.ts'
 
-const TOKEN = 'a-token-of-some-length'
-/** As GitLab makes its signing tokens; any text will do for the others. */
-const SECRET = `whsec_${Buffer.from('thirty-two bytes that were drawn').toString('base64')}`
-
-/** What is watched; a test changes it before it sends. */
-const watched: { -readonly [Name in keyof Hooks]: Hooks[Name] } & { woken: number } = {
-  repository: '',
-  ref: undefined,
-  secret: () => SECRET,
-  wake: () => {
-    watched.woken += 1
-  },
-  woken: 0,
-}
-
-const clock = new FakeClock()
-let world: Awaited<ReturnType<typeof openWorld>>
-beforeAll(async () => {
-  world = await openWorld({ http: { host: '127.0.0.1', port: 0 }, token: TOKEN, hooks: watched, clock })
-})
-afterAll(() => world[Symbol.asyncDispose]())
-beforeEach(async () => {
-  await clock.advance(10_000)
-  Object.assign(watched, { ref: { branch: 'main' }, secret: () => SECRET, woken: 0 })
-})
-
-type Headers = Readonly<Record<string, string>>
-
-function post(headers: Headers, body: string, path = '/hooks/git'): Promise<Answer> {
-  return ask({ ...world.service.http, method: 'POST', path, headers }, body)
-}
-
-/** Sends it as the host would, and tells how often the loop was woken once all is quiet. */
-async function send(sender: Sender, told: Told, change: { secret?: string; headers?: Headers } = {}) {
-  const { headers, body } = sender.push(told)
-  const content = JSON.stringify(body)
-  const signed = sender.sign(content, change.secret ?? SECRET)
-  const { status, text: answer } = await post({ ...headers, ...signed, ...change.headers }, content)
-  await clock.advance(2_000)
-  return { status, woken: watched.woken, answer: JSON.parse(answer) as unknown }
-}
-
-/** The answer to a request that never comes to its end. */
-async function begin(headers: Headers, body: string): Promise<number | undefined> {
-  const { promise, resolve, reject } = Promise.withResolvers<number | undefined>()
-  const sent = request({ ...world.service.http, method: 'POST', path: '/hooks/git', headers })
-  sent.on('error', reject).on('response', (answer) => {
-    text(answer).then(() => resolve(answer.statusCode), reject)
-  })
-  sent.flushHeaders()
-  if (body !== '') sent.write(body)
-  const status = await promise
-  sent.on('error', () => undefined).destroy()
-  return status
-}
-
-const main: Told = { owner: 'acme', name: 'data', ref: 'refs/heads/main' }
+useHookWorld()
 
 describe.each(Object.entries<Sender>(senders))('a webhook of %s', (_name, sender) => {
   beforeEach(() => {
@@ -256,6 +197,13 @@ describe('a webhook', () => {
     expect((await post({ 'X-Hub-Signature-256': `sha256=${hmac(content, SECRET)}` }, content)).status).toBe(401)
   })
 
+  it('is not accepted compressed', async () => {
+    const content = JSON.stringify(sender.push(main).body)
+    const sent = { ...sender.sign(content, SECRET), 'content-encoding': 'gzip' }
+    const answer = await post(sent, gzipSync(content).toString('latin1'))
+    expect([answer.status, answer.text]).toEqual([415, expect.stringContaining('webhook_encoded')])
+  })
+
   it('is checked as GitHub and Standard Webhooks show it', async () => {
     watched.secret = () => "It's a Secret to Everybody"
     const hub = '757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17'
@@ -319,88 +267,5 @@ describe('a webhook', () => {
     expect(await begin({ ...signed, 'transfer-encoding': 'chunked' }, more)).toBe(413)
     await clock.advance(2_000)
     expect(watched.woken).toBe(1)
-  })
-})
-
-describe('the door for webhooks', () => {
-  const sender = senders.GitHub
-  const { headers, body } = sender.push(main)
-  const content = JSON.stringify(body)
-  const signed = { ...headers, ...sender.sign(content, SECRET) }
-  beforeEach(() => {
-    watched.repository = sender.address('acme', 'data')
-  })
-
-  it('is open under whatever name the sender knows it, and on the socket', async () => {
-    expect((await post({ ...signed, host: 'hermes.example.com' }, content)).status).toBe(202)
-    const { socketPath } = world
-    expect((await ask({ socketPath, method: 'POST', path: '/hooks/git?x=1', headers: signed }, content)).status).toBe(
-      202,
-    )
-    await clock.advance(2_000)
-    expect(watched.woken).toBe(2)
-  })
-
-  it.each([
-    ['GET', '/api/v1/status'],
-    ['POST', '/api/v1/reconcile'],
-    ['POST', '/hooks/git/../../api/v1/reconcile'],
-    ['POST', '/hooks/git/'],
-    ['POST', '//hooks/git'],
-    ['POST', '/hooks/git%2f..%2fapi'],
-    ['POST', '/hooks/git;/api/v1/reconcile'],
-    ['POST', '/api/v1/reconcile?/hooks/git'],
-    ['GET', '/hooks/git'],
-  ])('lets nobody in elsewhere: %s %s', async (method, path) => {
-    const answer = await ask(
-      { ...world.service.http, method, path, headers: signed },
-      method === 'GET' ? undefined : content,
-    )
-    expect(answer.status).toBe(401)
-    expect(world.api.reconciled).toEqual([])
-  })
-
-  it.each([
-    ['no secret', undefined],
-    ['an empty one', ''],
-  ])('is shut while there is %s, and says so', async (_what, secret) => {
-    watched.secret = () => secret
-    for (const key of [SECRET, '']) {
-      const answer = await post({ ...headers, ...sender.sign(content, key) }, content)
-      expect([answer.status, JSON.parse(answer.text)]).toMatchObject([404, { error: { code: 'webhook_off' } }])
-    }
-    expect(watched.woken).toBe(0)
-  })
-
-  it('takes a new secret at once', async () => {
-    watched.secret = () => 'another'
-    expect((await post(signed, content)).status).toBe(401)
-    expect(await send(sender, main, { secret: 'another' })).toMatchObject({ status: 202, woken: 1 })
-  })
-
-  it('is not there where no repository is watched', async () => {
-    await using other = await openWorld({ http: { host: '127.0.0.1', port: 0 }, token: TOKEN })
-    const options = { method: 'POST', path: '/hooks/git', headers: signed }
-    expect((await ask({ ...other.service.http, ...options }, content)).status).toBe(401)
-    expect((await ask({ socketPath: other.socketPath, ...options }, content)).status).toBe(404)
-  })
-
-  it('needs no token where the service has none', async () => {
-    await using other = await openWorld({ http: { host: '127.0.0.1', port: 0 }, hooks: watched })
-    const options = { ...other.service.http, method: 'POST', path: '/hooks/git' }
-    expect((await ask({ ...options, headers: signed }, content)).status).toBe(202)
-    expect((await ask({ ...options, headers }, content)).status).toBe(401)
-    expect(watched.woken).toBe(1)
-  })
-
-  it('wakes nothing any more once the service stops', async () => {
-    const other = await openWorld({ hooks: watched, clock })
-    const options = { socketPath: other.socketPath, method: 'POST', path: '/hooks/git', headers: signed }
-    await ask(options, content)
-    await ask(options, content)
-    expect([watched.woken, clock.sleeping]).toEqual([1, 1])
-    await other[Symbol.asyncDispose]()
-    await clock.advance(10_000)
-    expect([watched.woken, clock.sleeping]).toEqual([1, 0])
   })
 })

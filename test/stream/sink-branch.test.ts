@@ -94,6 +94,8 @@ interface Run {
   readonly signal?: AbortSignal
 }
 
+const takes = (route: string | undefined): boolean => route === undefined || route === 'a'
+
 function branchOf(sink: Sink, { deadLetters = new KeptLetters(), parts = {} }: Run): SinkBranch {
   const limits = { messages: 8, bytes: 1_000_000, everyMs: 0 }
   return new SinkBranch({
@@ -225,7 +227,6 @@ describe('a branch with a sink', () => {
       },
     }
     await using buffer = openMemoryBuffer({ messages: 50 })
-    const takes = (route: string | undefined): boolean => route === undefined || route === 'a'
     const acked: unknown[] = []
     const branches = [branchOf(sink, { sizes: [], sinks: [], parts: { takes } })]
     await runPipeline({ source, buffer, branches, stop: never, signal: never, onAck: (at) => acked.push(at) })

@@ -4,7 +4,7 @@ import { applyText } from '../apply-text.ts'
 import { formatCount } from '../display.ts'
 import { exitCodes } from '../environment.ts'
 import { interruptible } from '../interruptible.ts'
-import { shownPath } from '../place-text.ts'
+import { placesRoot } from '../place-text.ts'
 import { outputOption, print } from '../print.ts'
 import { progressLine } from '../progress-line.ts'
 import { runningService, withHermes } from '../reach.ts'
@@ -38,7 +38,7 @@ export const apply: Verb = {
       )
     })
     line[Symbol.dispose]()
-    const root = shownPath(settings.manifestsDir, environment.cwd)
+    const root = placesRoot(settings, environment.cwd)
     await print(environment.stdout, options.output, report, () => applyText(report, environment.stdout, root))
     return exitCodeOf(report)
   },

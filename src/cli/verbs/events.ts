@@ -1,9 +1,11 @@
 import { Option } from 'commander'
 import { HermesError } from '../../errors.ts'
 import type { Key } from '../../manifest/manifest.ts'
+import { countedPattern } from '../../reconcile/name-list.ts'
 import type { Api, EventEntry } from '../../service/api.ts'
 import { relativeTime, roughDuration } from '../display.ts'
 import type { Output } from '../environment.ts'
+import { type Alike, foldAlike } from '../fold-alike.ts'
 import { outputOption, print } from '../print.ts'
 import { runningService } from '../reach.ts'
 import { resolveKey } from '../resource-name.ts'
@@ -65,15 +67,43 @@ const columns: readonly TableColumn[] = [
 /** `2m ago (x17 over 8m)` is the first cell of what happened seventeen times. */
 export function eventsText(entries: readonly EventEntry[], now: number, output: Output): string {
   if (entries.length === 0) return 'nothing happened yet\n'
-  const rows = entries.map((entry) => [
-    `${relativeTime(entry.lastAt, now)}${repeats(entry)}`,
-    entry.key,
-    entry.type === 'warning' ? { text: entry.reason, style: 'yellow' as const } : entry.reason,
-    entry.message,
-  ])
+  const folded = foldAlike(entries.toReversed(), sameButName).toReversed()
+  const rows = folded.map((alike) => {
+    const [latest] = alike
+    const { type, reason, message } = latest
+    const isOne = alike.every((each) => each.message === message)
+    return [
+      `${relativeTime(latest.lastAt, now)}${repeats(alike)}`,
+      resourceOf(alike),
+      type === 'warning' ? { text: reason, style: 'yellow' as const } : reason,
+      isOne ? message : `for example ${message}`,
+    ]
+  })
   return formatTable(columns, rows, output)
 }
 
-function repeats({ count, firstAt, lastAt }: EventEntry): string {
-  return count === 1 ? '' : ` (x${count} over ${roughDuration(Date.parse(lastAt) - Date.parse(firstAt))})`
+/** What happened to many resources alike has one key, whatever they are called and however many rows there are. */
+function sameButName({ type, key, reason, message }: EventEntry): string {
+  if (key === undefined) return JSON.stringify([type, reason, message])
+  const { kind, name } = named(key)
+  const words = message
+    .replaceAll(name, '*')
+    .replaceAll(name.replace(/[-.]/g, '_'), '*')
+    .replace(/\d[\d,.]*/g, '#')
+  return JSON.stringify([type, kind, reason, words])
+}
+
+/** `SourceDefinition/quotes-* (300)` for many. */
+function resourceOf(alike: Alike<EventEntry>): string | undefined {
+  const [{ key }] = alike
+  if (alike.length === 1 || key === undefined) return key
+  return `${named(key).kind}/${countedPattern(alike.map((each) => named(each.key ?? '').name))}`
+}
+
+function repeats(alike: Alike<EventEntry>): string {
+  const times = alike.reduce((sum, { count }) => sum + count, 0)
+  if (times === 1) return ''
+  const firstAt = Math.min(...alike.map((each) => Date.parse(each.firstAt)))
+  const lastAt = Math.max(...alike.map((each) => Date.parse(each.lastAt)))
+  return ` (x${times} over ${roughDuration(lastAt - firstAt)})`
 }

@@ -1,7 +1,9 @@
+import { countedPattern } from '../../reconcile/name-list.ts'
 import { shortRevision } from '../../reconcile/revision.ts'
 import type { Trace, TracedSource } from '../../service/api.ts'
 import { formatCount, relativeTime } from '../display.ts'
 import type { Output } from '../environment.ts'
+import { type Alike, foldAlike } from '../fold-alike.ts'
 import { outputOption, print } from '../print.ts'
 import { withApi } from '../reach.ts'
 import { stateStyle } from '../state-style.ts'
@@ -36,21 +38,31 @@ const ofCommits: readonly TableColumn[] = [
   { title: 'SUBJECT', shrinks: true },
 ]
 
-/** The columns of commits are there when there is one. */
-function traceText({ sources }: Trace, now: number, output: Output): string {
+/** The columns of commits are there when there is one; many sources of one document are one line. */
+export function traceText({ sources }: Trace, now: number, output: Output): string {
   const withCommits = sources.some(({ commit }) => commit !== undefined)
   return formatTable(
     [...always, ...(withCommits ? ofCommits : [])],
-    sources.map((source) => rowOf(source, now, output)),
+    foldAlike(sources, ofOneDocument).map((alike) => rowOf(alike, now, output)),
     output,
   )
 }
 
-function rowOf({ name, state, rows, lastRunAt, at, revision, commit }: TracedSource, now: number, output: Output) {
+/** Sources of one document that are in one state since one revision. */
+function ofOneDocument({ state, at, revision }: TracedSource): string {
+  return JSON.stringify([state, at.file, at.line, at.column, revision])
+}
+
+/** Many sources have their rows together, and the time of the one that was fetched longest ago. */
+function rowOf(alike: Alike<TracedSource>, now: number, output: Output) {
+  const [{ name, state, at, revision, commit }] = alike
+  const rows = alike.flatMap((source) => source.rows ?? [])
+  const [lastRunAt] = alike.flatMap((source) => source.lastRunAt ?? []).toSorted()
+  const total = rows.reduce((sum, each) => sum + each, 0)
   return [
-    name,
+    alike.length === 1 ? name : countedPattern(alike.map((source) => source.name)),
     { text: state, style: stateStyle[state] },
-    rows === undefined ? undefined : formatCount(rows, output.isTerminal),
+    rows.length === 0 ? undefined : formatCount(total, output.isTerminal),
     relativeTime(lastRunAt, now),
     `${at.file}:${at.line}`,
     shortRevision(revision),

@@ -1,5 +1,8 @@
+import { keyOf } from '../../manifest/manifest.ts'
+import { countedPattern, nameList } from '../../reconcile/name-list.ts'
 import { counted, printable, relativeTime, truncate } from '../display.ts'
 import type { Output } from '../environment.ts'
+import { type Alike, foldAlike } from '../fold-alike.ts'
 import { painter } from '../paint.ts'
 import { outputOption, print } from '../print.ts'
 import { withApi } from '../reach.ts'
@@ -36,10 +39,19 @@ const marks: Readonly<Record<TreeNode['state'], string>> = {
   missing: '?',
 }
 
+/** Of one document, and in the same state for the same reason: such nodes are one line when there are many. */
+function folded(nodes: readonly TreeNode[]): readonly Alike<TreeNode>[] {
+  return foldAlike(nodes, ({ kind, name, state, reason, at }) => {
+    return JSON.stringify(at === undefined ? [kind, name] : [kind, state, reason, at.file, at.line, at.column])
+  })
+}
+
 /** A line a resource: its mark, its key, and how it is. */
-function treesText(trees: readonly TreeNode[], now: number, output: Output): string {
+export function treesText(trees: readonly TreeNode[], now: number, output: Output): string {
   if (trees.length === 0) return 'no resources\n'
-  return trees.flatMap((node) => linesOf(node, { first: '', rest: '' }, now, output)).join('')
+  return folded(trees)
+    .flatMap((alike) => linesOf(alike, { first: '', rest: '' }, now, output))
+    .join('')
 }
 
 interface Indent {
@@ -48,26 +60,43 @@ interface Indent {
   readonly rest: string
 }
 
-function linesOf(node: TreeNode, { first, rest }: Indent, now: number, output: Output): readonly string[] {
+function linesOf(alike: Alike<TreeNode>, { first, rest }: Indent, now: number, output: Output): readonly string[] {
+  const [node] = alike
   const paint = painter(output)
   const style = node.state === 'missing' ? 'red' : stateStyle[node.state]
-  const head = `${first}${marks[node.state]} ${node.kind}/${printable(node.name)}`
-  const about = `  ${aboutText(node, now, output)}`.trimEnd()
+  const names = alike.map(({ name }) => name)
+  const title = alike.length === 1 ? node.name : countedPattern(names)
+  const head = `${first}${marks[node.state]} ${node.kind}/${printable(title)}`
+  const which = alike.length === 1 || node.state === 'ready' ? '' : `  ${printable(nameList(names))}`
+  const about = `  ${aboutText(alike, now, output)}${which}`.trimEnd()
   const room = output.isTerminal ? Math.max(0, output.columns - head.length) : Number.POSITIVE_INFINITY
   const painted = head.replace(marks[node.state], (mark) => paint(style, mark))
   const line = `${painted}${paint('dim', truncate(about, room))}\n`
-  const below = node.children.flatMap((child, index) => {
-    const isLast = index === node.children.length - 1
+  const children = folded(childrenOf(alike))
+  const below = children.flatMap((child, index) => {
+    const isLast = index === children.length - 1
     const indent = { first: `${rest}${isLast ? '└─ ' : '├─ '}`, rest: `${rest}${isLast ? '   ' : '│  '}` }
     return linesOf(child, indent, now, output)
   })
   return [line, ...below]
 }
 
-function aboutText({ state, reason, message, rows, lastRunAt }: TreeNode, now: number, output: Output): string {
+/** What hangs on several is there once. */
+function childrenOf(alike: Alike<TreeNode>): readonly TreeNode[] {
+  const [{ children }] = alike
+  if (alike.length === 1) return children
+  return [...new Map(alike.flatMap((node) => node.children.map((child) => [keyOf(child), child] as const))).values()]
+}
+
+/** The rows are those of all; the time is that of the one that was fetched longest ago. */
+function aboutText(alike: Alike<TreeNode>, now: number, output: Output): string {
+  const [{ state, reason, message }] = alike
+  const rows = alike.flatMap((node) => node.rows ?? [])
+  const [lastRunAt] = alike.flatMap((node) => node.lastRunAt ?? []).toSorted()
+  const total = rows.reduce((sum, each) => sum + each, 0)
   const parts = [
     state,
-    ...(rows === undefined ? [] : [counted(rows, 'row', output.isTerminal)]),
+    ...(rows.length === 0 ? [] : [counted(total, 'row', output.isTerminal)]),
     ...(lastRunAt === undefined ? [] : [`fetched ${relativeTime(lastRunAt, now)}`]),
   ]
   return `${parts.join(', ')}${reason === undefined ? '' : `  ${reason}: ${printable(message ?? '')}`}`

@@ -1,5 +1,5 @@
 import type { FromSchema } from 'json-schema-to-ts'
-import { headerNamePattern } from '../http-connection-config.ts'
+import { headersSchema } from '../http-connection-config.ts'
 import { jsonPathPattern } from '../json-path.ts'
 
 const duration = { type: ['string', 'integer'], format: 'duration', minimum: 0, maximum: 0 } as const
@@ -130,11 +130,7 @@ export const httpSourceSchema = {
     path: { type: 'string', 'x-template': true, description: "Path below the Connection's url." },
     method: { enum: ['GET', 'POST', 'PUT'], default: 'GET' },
     query: { type: 'object', description: 'Query parameters.', additionalProperties: scalar },
-    headers: {
-      type: 'object',
-      propertyNames: { pattern: headerNamePattern },
-      additionalProperties: { type: 'string', 'x-template': true, 'x-secret': true },
-    },
+    headers: headersSchema,
     body: {
       type: 'object',
       description: 'What a POST or PUT sends.',

@@ -12,7 +12,7 @@ export interface Hooks extends Watched {
   wake(): void
 }
 
-/** Takes a webhook; throws `webhook_off`, `unauthorized` or `request_invalid`. */
+/** Takes a webhook; throws `webhook_off`, `webhook_encoded`, `unauthorized` or `request_invalid`. */
 export type ReceiveHook = (headers: HookHeaders, body: Uint8Array) => Verdict
 
 /** A repository is looked at once a second at most, and of a long burst of pushes only at its begin and its end. */
@@ -24,10 +24,17 @@ export function hookReceiver(hooks: Hooks, clock: Clock, stopping: AbortSignal):
   return (headers, body) => {
     const secret = hooks.secret()
     if (secret === undefined || secret === '') throw new HermesError('webhook_off', 'webhooks have no secret')
+    refuseEncoded(headers['content-encoding'])
     const verdict = judge(deliveryOf(headers, body), secret, hooks)
     if (verdict.kind === 'wakes') wake()
     return verdict
   }
+}
+
+function refuseEncoded(encoding: string | readonly string[] | undefined): void {
+  const name = String(encoding ?? 'identity').slice(0, 40)
+  if (/^(identity)?$/i.test(name.trim())) return
+  throw new HermesError('webhook_encoded', `a webhook with the encoding ${JSON.stringify(name)} is not accepted`)
 }
 
 function deliveryOf(headers: HookHeaders, body: Uint8Array): Delivery {
