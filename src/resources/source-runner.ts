@@ -38,6 +38,8 @@ export class SourceRunner implements AsyncDisposable {
   readonly #reports = new Map<string, FetchReport>()
   /** What those need that failed may be there since their last run began. */
   readonly #mended = new Set<string>()
+  /** How many runs of a source have ended. */
+  readonly #ended = new Map<string, number>()
   readonly #scheduler: Scheduler
 
   constructor(options: SourceRunnerOptions) {
@@ -94,6 +96,7 @@ export class SourceRunner implements AsyncDisposable {
     this.#reports.delete(name)
     this.#mended.delete(name)
     await this.#scheduler.remove(name)
+    if (!this.#subjects.has(name)) this.#ended.delete(name)
   }
 
   /** Derives due times again, all or those of the sources of these tables: the data may have changed behind our back. */
@@ -149,13 +152,22 @@ export class SourceRunner implements AsyncDisposable {
     if (names?.size === 0) this.#byTable.delete(table)
   }
 
-  /** A source that failed before its manifest, or something else that it needs, changed is tried at once. */
+  /**
+   * A source that failed before its manifest, or something else that it needs, changed is tried at once. What was found
+   * out before a run ended says nothing about the time after it: by that the source would be fetched twice.
+   */
   async #place(subjects: readonly FetchSubject[]): Promise<void> {
+    const before = new Map(subjects.map(({ manifest: { name } }) => [name, this.#ended.get(name)]))
+    const outdated: FetchSubject[] = []
     const places = subjects.map(({ manifest }) => ({ source: manifest.name, table: viewOf(manifest).table }))
     const facts = await this.#options.store.runs.facts(places)
     for (const subject of subjects) {
       const { name, hash } = subject.manifest
       if (this.#subjects.get(name) !== subject) continue
+      if (this.#ended.get(name) !== before.get(name)) {
+        outdated.push(subject)
+        continue
+      }
       const view = viewOf(subject.manifest)
       const history: RunFacts = facts.get(name) ?? { attempt: 0 }
       const lane = view.connection ?? ''
@@ -170,6 +182,7 @@ export class SourceRunner implements AsyncDisposable {
       const laneLimit = this.#options.laneLimit(view.connection)
       this.#scheduler.set({ name, lane, laneLimit, priority }, this.#withinWindow(subject, mended ? 0 : due))
     }
+    if (outdated.length > 0) await this.#place(outdated)
   }
 
   /** Whether it failed with other secrets than there are now, be it in the process before this one. */
@@ -210,6 +223,8 @@ export class SourceRunner implements AsyncDisposable {
     } catch (thrown) {
       this.#options.log.error({ source: name, error: toHermesError(thrown) }, 'run failed unexpectedly')
       return { nextDueAt: this.#options.clock.now() + UNEXPECTED_PAUSE_MS }
+    } finally {
+      this.#ended.set(name, (this.#ended.get(name) ?? 0) + 1)
     }
   }
 }

@@ -1,0 +1,73 @@
+import type { Clock } from '../clock.ts'
+import { toHermesError } from '../errors.ts'
+import type { Log } from '../stream/connector.ts'
+import type { Positions } from './workflow-runner.ts'
+
+/** A position is written so many milliseconds after it moved: what came behind it then comes twice after a crash. */
+const SAVE_MS = 500
+
+export interface PositionKeeperOptions {
+  readonly workflow: string
+  readonly positions: Positions
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** Keeps a workflow's position: writes it down now and then, and at the end. */
+export class PositionKeeper {
+  readonly #options: PositionKeeperOptions
+  readonly #ending = new AbortController()
+  #position: unknown
+  #isDirty = false
+  #saving: Promise<void> | undefined
+
+  constructor(options: PositionKeeperOptions) {
+    this.#options = options
+  }
+
+  /** What is durable; undefined for the source's beginning. */
+  get position(): unknown {
+    return this.#position
+  }
+
+  /** Where the source goes on. */
+  async read(): Promise<unknown> {
+    const { workflow, positions } = this.#options
+    if (!this.#isDirty) this.#position = (await positions.read()).get(workflow)
+    return this.#position
+  }
+
+  /** Everything up to this position is durable. */
+  moved(position: unknown): void {
+    if (position === undefined) return
+    this.#position = position
+    this.#isDirty = true
+    this.#saving ??= this.#saveLater()
+  }
+
+  /** Writes down what is not yet; a failure is logged, and tried again with the next one. */
+  async flush(): Promise<void> {
+    if (!this.#isDirty) return
+    const { workflow, positions, log } = this.#options
+    const position = this.#position
+    this.#isDirty = false
+    try {
+      await positions.save(new Map([[workflow, position]]))
+    } catch (error) {
+      this.#isDirty = true
+      log.warn({ workflow, error: toHermesError(error).message }, 'position not saved')
+    }
+  }
+
+  async end(): Promise<void> {
+    this.#ending.abort()
+    await this.#saving
+    await this.flush()
+  }
+
+  async #saveLater(): Promise<void> {
+    await this.#options.clock.sleep(SAVE_MS, this.#ending.signal).catch(() => undefined)
+    await this.flush()
+    this.#saving = this.#isDirty && !this.#ending.signal.aborted ? this.#saveLater() : undefined
+  }
+}

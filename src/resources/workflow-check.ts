@@ -1,0 +1,48 @@
+import { type ErrorCode, errorTable } from '../errors.ts'
+import type { Manifest, Problem } from '../manifest/manifest.ts'
+import type { WorkflowSpec } from './workflow-spec.ts'
+import { workflowView } from './workflow-view.ts'
+
+/** What a schema cannot say of a Workflow. */
+export function checkWorkflow(manifest: Manifest<WorkflowSpec>): Problem[] {
+  return [...nameProblems(manifest), ...routeProblems(manifest)]
+}
+
+function nameProblems(manifest: Manifest<WorkflowSpec>): Problem[] {
+  const seen = new Map<string, number>()
+  return manifest.spec.sinks.flatMap(({ name }, index) => {
+    if (name === undefined) return []
+    const other = seen.get(name)
+    seen.set(name, index)
+    const message = `sinks[${other}] has the name ${name} too`
+    return other === undefined ? [] : [problem(manifest, 'duplicate_name', `spec.sinks[${index}].name`, message)]
+  })
+}
+
+/** A route that no sink takes would lose messages. */
+function routeProblems(manifest: Manifest<WorkflowSpec>): Problem[] {
+  const { steps, sinks } = workflowView(manifest)
+  const taken = new Set(sinks.flatMap(({ name, routes }) => routes ?? [name]))
+  return steps.flatMap(({ type, config }, index) =>
+    type !== 'route'
+      ? []
+      : routesOf(config)
+          .filter((route) => !taken.has(route))
+          .map((route) => lost(manifest, index, route)),
+  )
+}
+
+function lost(manifest: Manifest<WorkflowSpec>, index: number, route: string): Problem {
+  const message = `no sink takes the route ${route}, and its messages would be lost`
+  return problem(manifest, 'invalid_value', `spec.steps[${index}].route`, message)
+}
+
+/** The names that a route step gives. */
+function routesOf(config: Readonly<Record<string, unknown>>): readonly string[] {
+  const { branches = [], default: other } = config as { branches?: readonly { to?: string }[]; default?: string }
+  return [...branches.flatMap(({ to }) => to ?? []), ...(other === undefined ? [] : [other])]
+}
+
+function problem(manifest: Manifest, code: ErrorCode, path: string, message: string): Problem {
+  return { code, message: `${path}: ${message}`, at: manifest.locate(path), path, fix: errorTable[code].fix }
+}

@@ -1,0 +1,103 @@
+import { join } from 'node:path'
+import { durationMs } from '../manifest/duration.ts'
+import type { Manifest } from '../manifest/manifest.ts'
+import type { BatchLimits } from '../stream/intake.ts'
+import type { RetryPolicy } from '../stream/sink-branch.ts'
+import { type Keyed, type SinkClause, sinkFields, type WorkflowSpec } from './workflow-spec.ts'
+
+/** One connector of a workflow: its type, and what the manifest says of it. */
+export interface Chosen {
+  readonly type: string
+  readonly config: Readonly<Record<string, unknown>>
+}
+
+/** One sink as the code uses it. */
+export interface SinkView extends Chosen {
+  readonly name: string
+  /** Its place in the manifest's list. */
+  readonly index: number
+  /** The routes it takes; absent: messages without a route, and those with its own name. */
+  readonly routes?: readonly string[]
+  readonly limits: BatchLimits
+  readonly isBestEffort: boolean
+}
+
+/** A Workflow's spec as the code uses it: durations in milliseconds, names decided. */
+export interface WorkflowView {
+  readonly source: Chosen
+  readonly validate?: Chosen
+  readonly steps: readonly Chosen[]
+  readonly buffer: Chosen
+  readonly sinks: readonly SinkView[]
+  readonly key?: string
+  readonly idempotencyKey?: string
+  readonly retry: RetryPolicy
+  readonly drainMs: number
+}
+
+const views = new WeakMap<object, WorkflowView>()
+
+/** The view of a workflow's spec; computed once a spec. */
+export function workflowView({ spec }: Manifest<WorkflowSpec>): WorkflowView {
+  const known = views.get(spec)
+  if (known !== undefined) return known
+  const view = build(spec)
+  views.set(spec, view)
+  return view
+}
+
+/** The directory of a workflow's buffer. */
+export function bufferDir(dataDir: string, workflow: string): string {
+  return join(dataDir, 'buffers', workflow)
+}
+
+function build(spec: WorkflowSpec): WorkflowView {
+  const { retry, breaker, drain, key, idempotencyKey } = spec.delivery
+  return {
+    source: chosen(spec.source),
+    ...(spec.validate === undefined ? {} : { validate: chosen(spec.validate) }),
+    steps: spec.steps.map((step) => chosen(step)),
+    buffer: chosen(spec.buffer),
+    sinks: sinksOf(spec.sinks),
+    ...(key === undefined ? {} : { key }),
+    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+    retry: {
+      firstMs: durationMs(retry.first),
+      mostMs: durationMs(retry.longest),
+      attempts: retry.attempts,
+      breakerAfter: breaker.failures,
+    },
+    drainMs: durationMs(drain),
+  }
+}
+
+function chosen(keyed: Keyed, other: ReadonlySet<string> = new Set()): Chosen {
+  const [type = '', config = {}] = Object.entries(keyed).find(([name]) => !other.has(name)) ?? []
+  return { type, config: (config ?? {}) as Chosen['config'] }
+}
+
+/** A sink without a name has that of its type, and with a number behind it where that is taken. */
+function sinksOf(clauses: readonly SinkClause[]): readonly SinkView[] {
+  const taken = new Set(clauses.flatMap(({ name }) => name ?? []))
+  return clauses.map((clause, index) => {
+    const connector = chosen(clause, sinkFields)
+    const name = clause.name ?? freeName(connector.type, taken)
+    taken.add(name)
+    const { messages, bytes, every } = clause.batch
+    return {
+      ...connector,
+      name,
+      index,
+      ...(clause.routes === undefined ? {} : { routes: clause.routes }),
+      limits: { messages, bytes, everyMs: durationMs(every) },
+      isBestEffort: clause.bestEffort,
+    }
+  })
+}
+
+function freeName(type: string, taken: ReadonlySet<string>): string {
+  for (let count = 1; ; count += 1) {
+    const name = count === 1 ? type : `${type}-${count}`
+    if (!taken.has(name)) return name
+  }
+}
