@@ -15,6 +15,8 @@ export interface Running<Told> {
 
 export interface ChildOptions {
   readonly env?: Readonly<Record<string, string>>
+  /** The signal that the script ends itself with. */
+  readonly endsBy?: NodeJS.Signals
 }
 
 function launch(script: string, args: readonly string[], options: ChildOptions): ChildProcess {
@@ -50,8 +52,8 @@ export async function runScript<Told>(
   const child = launch(script, args, options)
   const exit = once(child, 'exit')
   const line = await lastLine(child, false)
-  const [code] = (await exit) as [number | null]
-  if (code !== 0) throw new Error(`${script} ended with ${code}`)
+  const [code, signal] = (await exit) as [number | null, string | null]
+  if (code !== 0 && signal !== options.endsBy) throw new Error(`${script} ended with ${code ?? signal}`)
   return JSON.parse(line) as Told
 }
 

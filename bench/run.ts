@@ -5,6 +5,7 @@ import { root } from './child.ts'
 import { postgresDestination, sqliteDestination } from './destinations.ts'
 import { evaluate } from './evaluate.ts'
 import { fetchBench } from './fetch.ts'
+import { fileBufferBench } from './file-buffer.ts'
 import { git } from './git.ts'
 import { idle } from './idle.ts'
 import { machine } from './machine.ts'
@@ -20,6 +21,7 @@ const benches: Readonly<Record<string, () => Promise<Figure[]>>> = {
   'evaluate-postgres': () => evaluate('postgres'),
   idle,
   git,
+  'file-buffer': fileBufferBench,
 }
 
 const options = process.argv.slice(2)

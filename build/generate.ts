@@ -2,12 +2,21 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { connectionSchemas, sources } from '../src/connectors/index.ts'
+import {
+  buffers,
+  connectionSchemas,
+  sinks,
+  sources,
+  steps,
+  streamSources,
+  validators,
+} from '../src/connectors/index.ts'
 import { errorTable } from '../src/errors.ts'
 import { publishedSchema, schemaFile } from '../src/manifest/schema.ts'
 import { kinds } from '../src/resources/kinds.ts'
+import { workflowSchema } from '../src/resources/workflow-spec.ts'
 import { cliReference } from './cli-reference.ts'
-import { connectorReference } from './connector-reference.ts'
+import { connectorReference, workflowReference } from './connector-reference.ts'
 import { errorReference } from './error-reference.ts'
 import type { Schema } from './schema-fields.ts'
 
@@ -17,6 +26,14 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 function commonFields(): Schema {
   const spec = kinds.find(({ kind }) => kind === 'SourceDefinition')?.spec as { properties: Schema }
   return { properties: Object.fromEntries(Object.entries(spec.properties).filter(([name]) => !(name in sources))) }
+}
+
+/** The spec of a Workflow without the connectors. */
+function workflowFields(): Schema {
+  const connectors = { sources: {}, validators: {}, steps: {}, buffers: {}, sinks: {} }
+  const { properties } = workflowSchema(connectors) as { properties: Schema }
+  const places = new Set(['source', 'validate', 'steps', 'buffer'])
+  return { properties: Object.fromEntries(Object.entries(properties).filter(([name]) => !places.has(name))) }
 }
 
 const jsonText = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`
@@ -49,6 +66,8 @@ async function generate(): Promise<Map<string, string>> {
   files.set('schemas/manifest.json', jsonText(anyKind(kinds.map(publishedSchema))))
   files.set('docs/errors.md', errorReference(errorTable))
   files.set('docs/reference/connectors.md', connectorReference(sources, connectionSchemas, commonFields()))
+  const workflow = { common: workflowFields(), sources: streamSources, validators, steps, buffers, sinks }
+  files.set('docs/reference/workflows.md', workflowReference(workflow))
   files.set('docs/reference/cli.md', await cliReference())
   return files
 }

@@ -6,11 +6,13 @@ import type { HttpConnectionConfig } from './connectors/http-connection-config.t
 import { connectionSchemas } from './connectors/index.ts'
 import { followSecrets } from './follow-secrets.ts'
 import { followSources } from './follow-sources.ts'
+import { followWorkflows } from './follow-workflows.ts'
 import { nextCron } from './manifest/cron.ts'
 import type { Manifest } from './manifest/manifest.ts'
 import type { OriginSecrets } from './manifest/origin-secrets.ts'
 import type { SecretStore } from './manifest/secrets.ts'
 import { resolveTemplates } from './manifest/templates.ts'
+import { openWorkflows, type Workflows } from './open-workflows.ts'
 import type { Origin } from './origin/origin.ts'
 import type { Controller } from './reconcile/controller.ts'
 import { Engine } from './reconcile/engine.ts'
@@ -26,6 +28,7 @@ import { viewOf } from './resources/source-view.ts'
 import { tableController } from './resources/table.ts'
 import { declaredColumns, type TableSpec, withTables } from './resources/table-spec.ts'
 import { secretMarks } from './secret-marks.ts'
+import type { RouteTable } from './service/hooks/route-table.ts'
 import type { Column } from './store/column-type.ts'
 import type { Store } from './store/store.ts'
 import type { Log } from './stream/connector.ts'
@@ -38,6 +41,8 @@ export interface CoreParts {
   readonly clock: Clock
   readonly log: Log
   readonly version: string
+  /** Who answers what is sent to workflows. */
+  readonly routes: RouteTable
   /** Called after every fetch. */
   readonly onRun: (source: string, report: FetchReport) => void
 }
@@ -48,10 +53,13 @@ export interface Core extends AsyncDisposable {
   readonly engine: Engine
   readonly runner: SourceRunner
   readonly connections: ConnectionPool
+  readonly workflows: Workflows
   /** Fetches a source at once, beside the runner. */
   fetch(subject: FetchSubject, signals: FetchSignals): Promise<FetchReport>
   /** Makes a Connection known to the sources that name it; the engine does so by itself. */
   useConnection(manifest: Manifest): void
+  /** Calls `listener` with the name of a workflow whose state changed. */
+  onWorkflow(listener: (workflow: string) => void): void
   /** Calls `listener` after each lap. */
   onLap(listener: (lap: { readonly seconds: number }) => void): void
   /** Calls `listener` with what happens in the engine. */
@@ -100,6 +108,19 @@ export function openCore(parts: CoreParts): Core {
       parts.onRun(source, report)
     },
   })
+  const workflowListeners = new Set<(workflow: string) => void>()
+  const workflows = openWorkflows({
+    config,
+    store,
+    connections,
+    routes: parts.routes,
+    secrets,
+    clock,
+    log,
+    onChange: (workflow) => {
+      for (const listener of workflowListeners) listener(workflow)
+    },
+  })
   const halted = new Set<string>()
   const controllers = [
     connectionController({
@@ -121,6 +142,7 @@ export function openCore(parts: CoreParts): Core {
         return runner.remove(name)
       },
     }),
+    workflows.controller,
   ] as readonly Controller[]
   const lapListeners = new Set<(lap: { readonly seconds: number }) => void>()
   const eventListeners = new Set<(event: EngineEvent) => void>()
@@ -140,20 +162,23 @@ export function openCore(parts: CoreParts): Core {
     },
   })
   const follower = followSources({ engine, runner, store, halted, log })
+  followWorkflows({ engine, runner: workflows.runner })
   const secretsFollower = followSecrets({ engine, runner, secrets, log })
   return {
     store,
     engine,
     runner,
     connections,
+    workflows,
     fetch,
     useConnection,
+    onWorkflow: (listener) => void workflowListeners.add(listener),
     onLap: (listener) => void lapListeners.add(listener),
     onEvent: (listener) => void eventListeners.add(listener),
     followed: () => follower.idle(),
     [Symbol.asyncDispose]: async () => {
       secretsFollower[Symbol.dispose]()
-      await runner[Symbol.asyncDispose]()
+      await Promise.all([runner[Symbol.asyncDispose](), workflows.runner[Symbol.asyncDispose]()])
       await follower.idle()
       await connections[Symbol.asyncDispose]()
     },

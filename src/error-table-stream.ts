@@ -2,6 +2,11 @@ import type { ErrorKind } from './error-kind.ts'
 
 /** The codes of workflows; a part of the error table. */
 export const streamErrors = {
+  volatile_source: {
+    next: 'note',
+    summary: 'The source of a workflow cannot read again, and its buffer does not outlive the process.',
+    fix: 'Give it `buffer: { file: {} }`, or live with the loss.',
+  },
   message_invalid: {
     next: 'stalled',
     summary: 'A message is not what it should be.',
@@ -17,9 +22,24 @@ export const streamErrors = {
     summary: 'A server refused what a workflow asked for: credentials, a name, a permission.',
     fix: 'Correct the manifest, or what the server allows.',
   },
+  webhook_busy: {
+    next: 'retry',
+    summary: 'A webhook could not be taken: its workflow does not run, or is full.',
+    fix: 'Send it again after the time that Retry-After names.',
+  },
+  webhook_too_large: {
+    next: 'refused',
+    summary: 'The body of a webhook is larger than its workflow takes.',
+    fix: 'Send less at once, or raise maxBytes.',
+  },
   buffer_damaged: {
     next: 'stalled',
     summary: 'A buffer on disk cannot be used.',
     fix: 'Look at it with `hermes buffer verify`.',
+  },
+  buffer_in_use: {
+    next: 'retry',
+    summary: 'Another process has the buffer open.',
+    fix: 'Stop the other service, or give this one a data directory of its own.',
   },
 } as const satisfies Record<string, ErrorKind>

@@ -7,6 +7,7 @@ import type { Config } from './config.ts'
 import { type Core, openCore } from './core.ts'
 import { HermesError, toHermesError } from './errors.ts'
 import { gitHooks, openCommitStatus } from './git-host.ts'
+import { letterRetry } from './letter-retry.ts'
 import { localApi } from './local-api.ts'
 import { applyOnce } from './local-apply.ts'
 import { previewSource } from './local-preview.ts'
@@ -28,6 +29,7 @@ import { withSecrets } from './origin/with-secrets.ts'
 import type { FetchReport } from './resources/fetch.ts'
 import { kinds } from './resources/kinds.ts'
 import type { Hermes, HermesOptions, StatusReport, ValidateReport } from './service/api.ts'
+import { openRouteTable } from './service/hooks/route-table.ts'
 import { emptyWorld, parseState } from './state-document.ts'
 import { openStore } from './store/open.ts'
 import { recordedStore } from './store/recorded-store.ts'
@@ -64,7 +66,7 @@ export async function openHermes(config: Config, parts: HermesParts, options: He
       logRun(log, source, report)
       for (const listener of listeners) listener(source, report)
     }
-    const coreParts = { config, store, origin, secrets: originSecrets, clock, log, version: version(), onRun }
+    const coreParts = { config, store, origin, secrets: originSecrets, clock, log, version: version(), routes, onRun }
     return closing.use(openCore(coreParts))
   }
   async function openWorld(): Promise<Store> {
@@ -86,6 +88,7 @@ export async function openHermes(config: Config, parts: HermesParts, options: He
     })
     return opening
   }
+  const routes = openRouteTable()
   let eventLog: EventLog | undefined
   const place = opened.place === undefined ? {} : { place: opened.place }
   const apiParts = {
@@ -97,6 +100,7 @@ export async function openHermes(config: Config, parts: HermesParts, options: He
     version: version(),
     core,
     live: () => live,
+    letterRetry: () => (live ? letterRetry(async () => (await core()).workflows.runner) : undefined),
     stopping: () => stopping,
     events: () => eventLog,
   }
@@ -126,7 +130,7 @@ export async function openHermes(config: Config, parts: HermesParts, options: He
       eventLog = new EventLog(clock, (text) => secrets.mask(text))
       const hostParts = { config, secrets, clock, log }
       const host = { hooks: gitHooks(hostParts, origin), commitStatus: () => openCommitStatus(hostParts) }
-      const more = { api, log, eventLog, statusFiles, statusBranch, ...host, onRun: hear, goLive }
+      const more = { api, log, routes, eventLog, statusFiles, statusBranch, ...host, onRun: hear, goLive }
       await serveUntil({ ...apiParts, ...more }, signals, onReady)
     },
     [Symbol.asyncDispose]: async () => {

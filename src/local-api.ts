@@ -1,6 +1,7 @@
 import type { Config } from './config.ts'
 import type { Core } from './core.ts'
 import { HermesError } from './errors.ts'
+import { type LetterRetry, localDeadLetters } from './local-dead-letters.ts'
 import { localPlan } from './local-plan.ts'
 import { type LocalReadParts, readOrigin, unlessStopping, unreadError } from './local-read.ts'
 import { rootOf, status } from './local-status.ts'
@@ -37,6 +38,8 @@ export interface LocalApiParts extends LocalReadParts {
   readonly live: () => boolean
   /** What a service in this process keeps of what happened; undefined where none is. */
   readonly events: () => EventLog | undefined
+  /** Who sends dead letters again; absent or undefined where no workflows run. */
+  readonly letterRetry?: () => LetterRetry | undefined
 }
 
 /** The API in process: what the service answers with, and what commands use where no service runs. */
@@ -71,6 +74,11 @@ export function localApi(parts: LocalApiParts): Api {
     run: (source, signal, onProgress) => run(parts, source, signal, onProgress),
     events: async (key) => events(parts, key),
     trace: async (table) => traceTable(table, await status(parts), parts),
+    deadLetters: localDeadLetters({
+      store: async () => (await parts.core()).store.deadLetters,
+      now: () => parts.clock.now(),
+      retry: () => parts.letterRetry?.(),
+    }),
   }
 }
 

@@ -17,6 +17,7 @@ import { contextFor, openSource } from './resources/open-source.ts'
 import type { SourceSpec } from './resources/source-spec.ts'
 import { viewOf } from './resources/source-view.ts'
 import type { Preview } from './service/api.ts'
+import { openRouteTable } from './service/hooks/route-table.ts'
 import { formatColumnType } from './store/column-type.ts'
 import { openStore } from './store/open.ts'
 import type { Log } from './stream/connector.ts'
@@ -49,7 +50,9 @@ export async function previewSource(
   stack.defer(() => rm(directory, { recursive: true, force: true }))
   const store = stack.use(await openStore(`sqlite:${join(directory, 'preview.db')}`, { clock: parts.clock }))
   const config = { ...parts.config, manifestsDir: root }
-  const core = stack.use(openCore({ ...parts, config, store, version: 'preview', onRun: () => {} }))
+  const core = stack.use(
+    openCore({ ...parts, config, store, version: 'preview', routes: openRouteTable(), onRun: () => {} }),
+  )
   for (const each of manifests) if (each.kind === 'Connection') core.useConnection(each)
 
   const view = viewOf(manifest)

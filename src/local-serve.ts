@@ -10,6 +10,7 @@ import type { StatusBranch } from './observe/status-branch.ts'
 import type { WriteBack } from './observe/write-back.ts'
 import type { FetchReport } from './resources/fetch.ts'
 import type { Api, Check, Hermes } from './service/api.ts'
+import type { RouteTable } from './service/hooks/route-table.ts'
 import { type Metrics, openMetrics } from './service/metrics.ts'
 import { type Hooks, startService } from './service/start-service.ts'
 import type { Log } from './stream/connector.ts'
@@ -21,6 +22,7 @@ export type RunListener = (source: string, report: FetchReport) => void
 export interface ServeParts extends LocalApiParts {
   readonly api: Api
   readonly log: Log
+  readonly routes: RouteTable
   readonly onRun: (listener: RunListener) => void
   /** From then on, and until told otherwise, the engine in this process is what there is. */
   readonly goLive: (live: boolean) => void
@@ -57,7 +59,11 @@ export async function serveUntil(parts: ServeParts, signals: Signals, onReady: O
 async function serveLive(parts: ServeParts, { stop, abort }: Signals, onReady: OnReady): Promise<void> {
   const { config, version, api, clock, log } = parts
   let core: Core | undefined
-  const metrics = openMetrics({ status: () => api.status(), queueDepth: () => core?.runner.backlog ?? 0 })
+  const metrics = openMetrics({
+    status: () => api.status(),
+    queueDepth: () => core?.runner.backlog ?? 0,
+    workflows: () => core?.workflows.figures() ?? [],
+  })
   await using service = await startService(config, {
     version,
     api,
@@ -65,6 +71,7 @@ async function serveLive(parts: ServeParts, { stop, abort }: Signals, onReady: O
     clock,
     log,
     checks: checks(parts.core, () => core),
+    routes: parts.routes,
     ...(parts.hooks === undefined ? {} : { hooks: parts.hooks }),
   })
   const opened = await openWhenPossible(parts, stop)
@@ -73,6 +80,7 @@ async function serveLive(parts: ServeParts, { stop, abort }: Signals, onReady: O
   const followed = followStatus(parts, opened, metrics, { stop, abort })
   const unfollow = followEvents(parts, opened)
   opened.runner.start()
+  opened.workflows.runner.start()
   const http = service.http === undefined ? {} : { http: service.http }
   log.info(
     {
@@ -89,7 +97,7 @@ async function serveLive(parts: ServeParts, { stop, abort }: Signals, onReady: O
     await Promise.all([
       opened.engine.run(stop, abort).then(() => opened.followed()),
       evaluateNowAndThen(opened.runner, clock, log, stop),
-      drainOn({ stop, abort }, opened.runner, log),
+      drainOn({ stop, abort }, opened, log),
     ])
   } finally {
     unfollow()
@@ -100,10 +108,13 @@ async function serveLive(parts: ServeParts, { stop, abort }: Signals, onReady: O
 }
 
 /** Runs are asked to stop as soon as the service is; waited for unless it gives up. */
-async function drainOn({ stop, abort }: Signals, runner: Core['runner'], log: Log): Promise<void> {
+async function drainOn({ stop, abort }: Signals, core: Core, log: Log): Promise<void> {
+  const { runner } = core
+  const workflows = core.workflows.runner
   await aborted(stop)
-  log.info({ fetches: runner.running }, 'stopping')
-  await Promise.race([runner[Symbol.asyncDispose](), aborted(abort)])
+  log.info({ fetches: runner.running, workflows: workflows.names.length }, 'stopping')
+  const drained = Promise.all([runner[Symbol.asyncDispose](), workflows[Symbol.asyncDispose]()])
+  await Promise.race([drained, aborted(abort)])
 }
 
 /** Writes status back soon after changes and runs, and counts them; `end` writes what is left and resolves then. */
@@ -131,6 +142,8 @@ function followStatus(
     metrics.run({ source, result: resultOf(report), rows: report.rows, seconds: report.ms / 1_000 })
     write()
   })
+  core.onWorkflow(() => write())
+  core.workflows.onWrite((each) => metrics.wrote(each))
   const unfollow = core.engine.onChange(write)
   return {
     end: async () => {

@@ -34,6 +34,7 @@ export async function status(parts: LocalStatusParts): Promise<StatusReport> {
     now,
     store: core.store,
     state,
+    flows: await core.workflows.flows(),
     nextDueAt: (source) => core.runner.dueAt(source),
     isRunning: (source) => core.runner.isRunning(source),
     placeOf: (manifest) => {

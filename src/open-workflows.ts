@@ -11,7 +11,8 @@ import { WorkflowCounters, type WorkflowCounts } from './resources/workflow-coun
 import type { WorkflowHealth } from './resources/workflow-run.ts'
 import { WorkflowRunner } from './resources/workflow-runner.ts'
 import { checkWorkflowSecrets } from './resources/workflow-secrets.ts'
-import { bufferDir } from './resources/workflow-view.ts'
+import { bufferDir, workflowView } from './resources/workflow-view.ts'
+import type { RouteTable } from './service/hooks/route-table.ts'
 import type { WorkflowFigures, WorkflowMetrics } from './service/workflow-metrics.ts'
 import type { Store } from './store/store.ts'
 import type { Log } from './stream/connector.ts'
@@ -20,6 +21,8 @@ export interface WorkflowsParts {
   readonly config: Config
   readonly store: Store
   readonly connections: ConnectionPool
+  /** Who answers what is sent to workflows. */
+  readonly routes: RouteTable
   readonly secrets: SecretStore
   readonly clock: Clock
   readonly log: Log
@@ -42,15 +45,9 @@ export interface Workflows {
 }
 
 /** Puts the parts together; nothing runs yet. */
-export function openWorkflows({
-  config,
-  store,
-  connections,
-  secrets,
-  clock,
-  log,
-  onChange,
-}: WorkflowsParts): Workflows {
+export function openWorkflows(parts: WorkflowsParts): Workflows {
+  const { config, store, connections, secrets, clock, log, onChange } = parts
+  const rooms = openRooms(parts.routes)
   const counters = new Map<string, WorkflowCounters>()
   const listeners = new Set<(write: WorkflowWrite) => void>()
   const tell = (write: WorkflowWrite): void => {
@@ -61,12 +58,13 @@ export function openWorkflows({
     counters.set(workflow, known)
     return known
   }
-  const parts = {
+  const openParts = {
     connections,
     clock,
     log,
     secrets,
-    context: (workflow: string) => ({ tables: store.messages(workflow) }),
+    store,
+    routes: (workflow: string) => rooms.of(workflow),
     deadLetters: (workflow: string) => store.deadLetters.of(workflow),
     root: config.manifestsDir,
     dataDir: config.dataDir,
@@ -75,15 +73,19 @@ export function openWorkflows({
     clock,
     log,
     positions: store.checkpoints,
-    open: (manifest, observer) => openWorkflow(parts, manifest, observer),
+    open: (manifest, observer) => openWorkflow(openParts, manifest, observer),
     observer: countersOf,
     onChange,
   })
   const controller = workflowController({
-    check: async (workflow) => checkWorkflowSecrets(workflow, secrets),
+    check: async (workflow) => {
+      checkWorkflowSecrets(workflow, secrets)
+      if (workflowView(workflow).source.type === 'webhook') rooms.of(workflow.name)
+    },
     change: (workflow, signal) => runner.change(workflow, signal),
     remove: async (name) => {
       await runner.stop(name)
+      rooms.close(name)
       counters.delete(name)
       await store.checkpoints.delete([name])
       await store.deadLetters.clear([name])
@@ -110,6 +112,22 @@ export function openWorkflows({
           return [[name, flowStatus(health, countersOf(name).counts, letters.get(name) ?? 0)] as const]
         }),
       )
+    },
+  }
+}
+
+/** The rooms of workflows at the service: open from when one is known until it is removed, whether it runs or not. */
+function openRooms(routes: RouteTable) {
+  const rooms = new Map<string, ReturnType<RouteTable['room']>>()
+  return {
+    of: (workflow: string) => {
+      const room = rooms.get(workflow) ?? routes.room(workflow)
+      rooms.set(workflow, room)
+      return room
+    },
+    close: (workflow: string) => {
+      rooms.get(workflow)?.[Symbol.dispose]()
+      rooms.delete(workflow)
     },
   }
 }

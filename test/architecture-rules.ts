@@ -40,6 +40,7 @@ export const leaves: ReadonlySet<string> = new Set([
   'error-table-git.ts',
   'error-table-stream.ts',
   'clock.ts',
+  'inbound-routes.ts',
   'lossless-json.ts',
   'markdown-text.ts',
   'natural-order.ts',
@@ -49,12 +50,15 @@ export const leaves: ReadonlySet<string> = new Set([
 
 /** Vendor libraries that one folder has to itself. */
 export const owners: Readonly<Record<string, readonly string[]>> = {
-  'node:sqlite': ['store'],
+  'node:sqlite': ['store', 'connectors'],
   kysely: ['store'],
   pg: ['store'],
   'pg-copy-streams': ['store'],
+  avsc: ['connectors'],
+  protobufjs: ['connectors'],
   chokidar: ['origin'],
   bottleneck: ['connectors'],
+  ws: ['connectors'],
   fastify: ['service'],
   commander: ['cli'],
 }

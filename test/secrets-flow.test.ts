@@ -11,9 +11,9 @@ import type { Log } from '../src/stream/connector.ts'
 import { serve } from './connectors/local-server.ts'
 import { type KeyPair, newKey, sopsFile } from './manifest/sops-files.ts'
 import { Upstream } from './origin/git/upstream.ts'
+import { quiet } from './quiet-log.ts'
 
 const never = new AbortController().signal
-const quiet: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {}, child: () => quiet }
 
 let key: KeyPair
 beforeAll(async () => {

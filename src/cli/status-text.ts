@@ -1,4 +1,4 @@
-import type { ResourceStatus, StatusReport } from '../service/api.ts'
+import type { FlowStatus, ResourceStatus, StatusReport } from '../service/api.ts'
 import { formatCount, relativeTime } from './display.ts'
 import type { Output } from './environment.ts'
 import { painter } from './paint.ts'
@@ -32,7 +32,9 @@ export function statusText(report: StatusReport, { output, now, root }: StatusTe
   const first = unread === undefined ? '' : `${unread}\n`
   return `${first}${table}${found === '' ? '' : `\n${found}`}${output.isTerminal ? `\n${summary(report, output)}` : ''}`
 
-  function rowOf({ kind, name, state, rows, lastRunAt, nextRunAt, reason, message }: ResourceStatus): readonly Cell[] {
+  function rowOf(status: ResourceStatus): readonly Cell[] {
+    const { kind, name, state, flow, rows, lastRunAt, nextRunAt, reason, message } = status
+    const flows = flow === undefined || flow.phase === 'failed' ? undefined : flowText(flow)
     return [
       kind,
       name,
@@ -40,10 +42,27 @@ export function statusText(report: StatusReport, { output, now, root }: StatusTe
       rows === undefined ? undefined : formatCount(rows, output.isTerminal),
       relativeTime(lastRunAt, now),
       relativeTime(nextRunAt, now),
-      state === 'ready' && reason !== 'Held' ? undefined : `${reason}: ${message}`,
+      state === 'ready' && reason !== 'Held' ? flows : `${reason}: ${message}`,
     ]
   }
 }
+
+/** `12,300 in, 12,000 to hot, 11,900 to cold, 300 buffered, 2 dead letters`. */
+function flowText({ read, written, buffered, dropped, deadLetters, sinks }: FlowStatus): string {
+  const out = sinks.length > MOST_SINKS ? [] : sinks.map((sink) => [sink.written, `to ${sink.name}`] as const)
+  const more: readonly (readonly [number, string])[] = [
+    [buffered, 'buffered'],
+    [dropped, 'dropped'],
+    [deadLetters, deadLetters === 1 ? 'dead letter' : 'dead letters'],
+  ]
+  const told = [[read, 'in'] as const, ...(out.length === 0 ? [[written, 'out'] as const] : out)]
+  return [...told, ...more.filter(([count]) => count > 0)]
+    .map(([count, what]) => `${formatCount(count, true)} ${what}`)
+    .join(', ')
+}
+
+/** So many sinks are told one by one. */
+const MOST_SINKS = 3
 
 function summary({ resources, revision }: StatusReport, output: Output): string {
   const states = new Map<ResourceStatus['state'], number>()

@@ -62,6 +62,10 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
     summary: 'fetch one page of a source in a file, and write nothing',
     load: async () => (await import('./verbs/preview.ts')).preview,
   },
+  'dead-letters': {
+    summary: 'look into what a workflow could not deliver, send it again or drop it',
+    load: async () => (await import('./verbs/dead-letters.ts')).deadLetters,
+  },
   reconcile: {
     summary: 'read the manifests again and reconcile now',
     load: async () => (await import('./verbs/reconcile.ts')).reconcile,

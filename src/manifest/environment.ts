@@ -1,4 +1,6 @@
 import { Environment, type ObjectSchema } from '@marcbachmann/cel-js'
+import { HermesError } from '../errors.ts'
+import { registerNumbers } from './expression-number.ts'
 import type { Scope, VariableType } from './scope.ts'
 
 const celTypes = {
@@ -32,14 +34,36 @@ export function environmentOf(scope: Scope): Environment {
 
 /** The environment that evaluates what was type-checked before: variables have the type of their values. */
 export function openEnvironment(): Environment {
-  open ??= blank(true)
+  open ??= withShallowTypes(blank(true))
   return open
 }
 
+/** What the evaluator that CEL's functions are called on tells types with. */
+interface TypeTelling {
+  debugType(value: unknown): unknown
+  debugTypeDeep(value: unknown): unknown
+}
+
+/**
+ * The library works out the whole type of each operand, `list<map<string, list<…>>>`, and keeps every type that it ever
+ * saw: values from outside would fill the memory with their shapes. A list is a list here, a map a map.
+ */
+function withShallowTypes(environment: Environment): Environment {
+  let told = false
+  environment.registerFunction('evaluator(): bool', function (this: TypeTelling) {
+    told = typeof this.debugTypeDeep === 'function'
+    this.debugTypeDeep = (value) => this.debugType(value)
+    return true
+  })
+  environment.evaluate('evaluator()')
+  if (!told) throw new HermesError('internal', 'the CEL library has changed: see withShallowTypes')
+  return environment
+}
+
 function blank(unlistedVariablesAreDyn: boolean): Environment {
-  return new Environment({ unlistedVariablesAreDyn, homogeneousAggregateLiterals: false }).registerFunction(
-    'string(google.protobuf.Timestamp): string',
-    (time: Date) => time.toISOString(),
+  const environment = new Environment({ unlistedVariablesAreDyn, homogeneousAggregateLiterals: false })
+  return registerNumbers(environment).registerFunction('string(google.protobuf.Timestamp): string', (time: Date) =>
+    time.toISOString(),
   )
 }
 

@@ -2,7 +2,7 @@ import { type ErrorCode, errorTable, type Location } from '../errors.ts'
 import { opensText } from '../manifest/sync-window.ts'
 import type { Outcome } from '../reconcile/controller.ts'
 import type { RunFacts } from '../store/store.ts'
-import type { Condition, ResourceState, ResourceStatus } from './status.ts'
+import type { Condition, FlowStatus, ResourceState, ResourceStatus } from './status.ts'
 
 /** One resource as the engine knows it. */
 export interface ResourceView {
@@ -23,6 +23,8 @@ export interface ResourceView {
   readonly table?: string
   /** For a source: the Connection it names. */
   readonly connection?: string
+  /** For a workflow: how it runs; absent while nothing is known of that. */
+  readonly flow?: FlowStatus
   /** When its window opens, milliseconds since the epoch; absent while it is open. */
   readonly opensAt?: number
 }
@@ -61,8 +63,36 @@ interface Finding {
 
 function plainStatus(view: ResourceView): ResourceStatus {
   const lap = lapFinding(view.outcome, view)
+  if (view.kind === 'Workflow') return workflowStatus(view, lap)
   const overall = withSuspension(view, lap)
   return status(view, overall, [readyCondition(overall), condition('Reconciled', lap)])
+}
+
+function workflowStatus(view: ResourceView, lap: Finding): ResourceStatus {
+  const runs = flowFinding(view.flow)
+  const overall = withSuspension(view, lap.state === 'ready' ? runs : lap)
+  const conditions = [readyCondition(overall), condition('Reconciled', lap), condition('Running', runs)]
+  return { ...status(view, overall, conditions), ...(view.flow === undefined ? {} : { flow: view.flow }) }
+}
+
+function flowFinding(flow: FlowStatus | undefined): Finding {
+  if (flow === undefined)
+    return { state: 'progressing', reason: 'NotRunning', message: 'No service runs it at the moment.' }
+  const { phase, error } = flow
+  if (phase === 'failed' && error !== undefined) return failing(error)
+  if (phase === 'finished')
+    return { state: 'ready', reason: 'Finished', message: 'Its source has ended; all of it was delivered.' }
+  if (phase !== 'running') return { state: 'progressing', reason: 'Starting', message: 'It is being started.' }
+  const away = flow.sinks.find(({ breaker }) => breaker !== 'closed')
+  if (away?.error === undefined) return { state: 'ready', reason: 'Running', message: 'It runs.' }
+  const { code, message } = away.error
+  return failing({ code, message: `sink ${away.name}: ${message}` })
+}
+
+function failing({ code, message }: { readonly code: string; readonly message: string }): Finding {
+  const known = knownCode(code)
+  const state = errorTable[known].next === 'retry' ? 'retrying' : 'stalled'
+  return { state, ...failure(known, message, errorTable[known].fix) }
 }
 
 function sourceStatus(view: ResourceView, world: World): ResourceStatus {
@@ -170,9 +200,7 @@ function windowFinding(state: ResourceState, what: string, opensAt: number): Fin
 
 function fetchFinding({ name: source, opensAt }: ResourceView, facts: RunFacts | undefined, world: World): Finding {
   if (facts?.lastError !== undefined && facts.attempt > 0) {
-    const code = knownCode(facts.lastError.code)
-    const state = errorTable[code].next === 'retry' ? 'retrying' : 'stalled'
-    return { state, ...failure(code, facts.lastError.message, errorTable[code].fix) }
+    return failing(facts.lastError)
   }
   if (opensAt !== undefined && !world.running.has(source)) {
     return windowFinding('ready', 'Its fetches wait', opensAt)

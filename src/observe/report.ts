@@ -3,7 +3,7 @@ import type { Outcome } from '../reconcile/controller.ts'
 import type { EngineState, ResourceState } from '../reconcile/state.ts'
 import type { RunFacts, RunSubject, Store } from '../store/store.ts'
 import { deriveStatus, type ResourceView } from './derive-status.ts'
-import type { StatusReport } from './status.ts'
+import type { FlowStatus, StatusReport } from './status.ts'
 
 /** A source as far as its status goes: where its rows are, and whether it is put aside. */
 export interface SourcePlace {
@@ -23,6 +23,8 @@ export interface ReportParts {
   readonly state: EngineState
   readonly nextDueAt: (source: string) => number | undefined
   readonly isRunning: (source: string) => boolean
+  /** How workflows run, by name; none where no service runs. */
+  readonly flows?: ReadonlyMap<string, FlowStatus>
   /** Undefined for what is no source. */
   readonly placeOf: (manifest: Manifest) => SourcePlace | undefined
 }
@@ -61,9 +63,10 @@ interface View extends ResourceView {
   readonly view: { readonly cursor?: string }
 }
 
-function viewOf(resource: ResourceState, { placeOf, state }: ReportParts): View {
+function viewOf(resource: ResourceState, { placeOf, state, flows }: ReportParts): View {
   const { kind, name, at, revision, outcome, removed, desired, held } = resource
   const place = desired === undefined ? undefined : placeOf(desired)
+  const flow = kind === 'Workflow' ? flows?.get(name) : undefined
   return {
     kind,
     name,
@@ -72,13 +75,18 @@ function viewOf(resource: ResourceState, { placeOf, state }: ReportParts): View 
     removing: removed,
     ...(state.revision === undefined ? { unread: true } : {}),
     ...(held === undefined ? {} : { held }),
-    suspended: place?.suspended ?? false,
+    suspended: place?.suspended ?? isSuspended(desired),
+    ...(flow === undefined ? {} : { flow }),
     ...(outcome.state === 'progressing' ? {} : { outcome }),
     ...(place === undefined ? {} : { table: place.table }),
     ...(place?.connection === undefined ? {} : { connection: place.connection }),
     ...(place?.opensAt === undefined ? {} : { opensAt: place.opensAt }),
     view: place?.cursor === undefined ? {} : { cursor: place.cursor },
   }
+}
+
+function isSuspended(manifest: Manifest | undefined): boolean {
+  return manifest?.kind === 'Workflow' && (manifest.spec as { readonly suspend?: boolean }).suspend === true
 }
 
 interface Known {

@@ -32,6 +32,32 @@ export interface ResourceStatus {
   readonly attempts?: number
   readonly lastError?: { readonly code: string; readonly message: string }
   readonly cursor?: string
+  /** For a workflow. */
+  readonly flow?: FlowStatus
+}
+
+/** How a workflow runs in the process that was asked; counts are messages since it took the workflow up. */
+export interface FlowStatus {
+  readonly phase: 'starting' | 'running' | 'finished' | 'failed' | 'stopping'
+  readonly read: number
+  readonly written: number
+  /** In the buffer. */
+  readonly buffered: number
+  readonly dropped: number
+  readonly deadLetters: number
+  /** Why it does not run. */
+  readonly error?: { readonly code: string; readonly message: string }
+  readonly sinks: readonly SinkStatus[]
+}
+
+export interface SinkStatus {
+  readonly name: string
+  readonly breaker: 'closed' | 'open' | 'half_open'
+  readonly written: number
+  readonly rejected: number
+  /** Messages that were refused for now, and those behind them. */
+  readonly parked: number
+  readonly error?: { readonly code: string; readonly message: string }
 }
 
 export interface StatusProblem {

@@ -1,4 +1,5 @@
-import { connectionSchemas, sources } from '../connectors/index.ts'
+import { buffers, connectionSchemas, sinks, sources, steps, streamSources, validators } from '../connectors/index.ts'
+import { messageScope } from '../connectors/steps/message-scope.ts'
 import type { ErrorCode } from '../errors.ts'
 import { errorTable } from '../errors.ts'
 import { checkCron } from '../manifest/cron.ts'
@@ -9,6 +10,8 @@ import { scopeOf } from '../manifest/scope.ts'
 import { connectionSchema } from './connection.ts'
 import { type SourceSpec, sourceSchema } from './source-spec.ts'
 import { type SourceView, viewOf } from './source-view.ts'
+import { checkWorkflow } from './workflow-check.ts'
+import { type WorkflowSpec, workflowSchema } from './workflow-spec.ts'
 
 /** The kinds that people write. */
 export const kinds: readonly KindDefinition[] = [
@@ -29,6 +32,14 @@ export const kinds: readonly KindDefinition[] = [
       return scopeOf({ params: source['params'], incremental: source['http']?.['incremental'] !== undefined })
     },
     check: (manifest) => checkSource(manifest as Manifest<SourceSpec>),
+  },
+  {
+    kind: 'Workflow',
+    plural: 'workflows',
+    summary: 'One running pipeline: from a source through steps and a buffer into sinks.',
+    spec: workflowSchema({ sources: streamSources, validators, steps, buffers, sinks }),
+    scope: () => messageScope,
+    check: (manifest) => checkWorkflow(manifest as Manifest<WorkflowSpec>),
   },
 ]
 

@@ -1,21 +1,26 @@
 import { resolve } from 'node:path'
 import type { Clock } from '../clock.ts'
 import { buffers, sinks, steps, streamSources, validators } from '../connectors/index.ts'
+import type { WorkflowTableContext } from '../connectors/sinks/workflow-table.ts'
 import { MessageVariables, messageExpression } from '../connectors/steps/message-scope.ts'
+import type { ValidatorConnector } from '../connectors/validators/validator.ts'
 import { HermesError } from '../errors.ts'
+import type { InboundRoutes } from '../inbound-routes.ts'
 import type { Manifest } from '../manifest/manifest.ts'
 import { resolveTemplates } from '../manifest/templates.ts'
+import type { Store } from '../store/store.ts'
 import type { Buffer, BufferConnector } from '../stream/buffer.ts'
-import type { Connector, Context, JsonSchema, Log, Secrets } from '../stream/connector.ts'
+import type { Connector, Context, JsonSchema, Log, Secrets, Tables } from '../stream/connector.ts'
 import type { DeadLetters } from '../stream/dead-letter.ts'
 import { labelling, type ReadText } from '../stream/labelling.ts'
 import type { Sink } from '../stream/sink.ts'
 import { type BranchObserver, SinkBranch } from '../stream/sink-branch.ts'
 import type { Source } from '../stream/source.ts'
 import { type PlacedStep, Stage, type StageObserver } from '../stream/stage.ts'
-import type { StepConnector } from '../stream/step.ts'
+import type { Step, StepConnector } from '../stream/step.ts'
 import type { ConnectionPool } from './connection-pool.ts'
 import type { WorkflowSpec } from './workflow-spec.ts'
+import { workflowTables } from './workflow-tables.ts'
 import { bufferDir, type Chosen, type SinkView, type WorkflowView, workflowView } from './workflow-view.ts'
 
 /** Told what a workflow does. */
@@ -28,8 +33,9 @@ export interface OpenWorkflowParts {
   readonly clock: Clock
   readonly log: Log
   readonly secrets: Secrets
-  /** The writers of tables, and the service's places for webhooks, for one workflow. */
-  readonly context: (workflow: string) => Pick<Context, 'tables'>
+  readonly store: Pick<Store, 'messages' | 'ping'>
+  /** The service's places for what is sent to a workflow. */
+  readonly routes: (workflow: string) => InboundRoutes
   readonly deadLetters: (workflow: string) => DeadLetters
   /** What relative file paths start from. */
   readonly root: string
@@ -48,6 +54,8 @@ export interface OpenWorkflow extends AsyncDisposable {
   readonly source: Source
   readonly stage: Stage
   readonly sinks: readonly OpenSink[]
+  /** Its only sink commits the source's position with the rows: nobody else may write it. */
+  readonly keepsPosition: boolean
   /** Resolves when source and sinks could work now; throws why one cannot. */
   ping(signal: AbortSignal): Promise<void>
   /** Opens the buffer: only one may be open for a workflow. */
@@ -64,27 +72,30 @@ export async function openWorkflow(
   const log = parts.log.child({ workflow: manifest.name })
   const http = await parts.connections.client(manifest.spec.connection)
   const { clock, secrets } = parts
-  const context: Context = { clock, log, secrets, http, ...parts.context(manifest.name) }
+  const context: Context = { clock, log, secrets, http, tables: noTables }
   const deadLetters = parts.deadLetters(manifest.name)
   await using opening = new AsyncDisposableStack()
-  const open = async <T extends AsyncDisposable>(registry: Registry<Connector<T, unknown>>, chosen: Chosen) =>
-    opening.use(await openConnector(registry, chosen, parts, context))
-  const source = await open<Source>(streamSources, view.source)
+  const sourceContext = view.source.type === 'webhook' ? { ...context, routes: parts.routes(manifest.name) } : context
+  const source = opening.use(await openConnector<Source>(streamSources, view.source, parts, sourceContext))
+  const keepsPosition = isExactlyOnce(view, source)
+  const tables = workflowTables(parts.store, manifest.name, { checkpoint: keepsPosition })
+  const sinkContext: WorkflowTableContext = { ...context, workflowTables: tables }
   const opened: OpenSink[] = []
   for (const each of view.sinks) {
-    const sink = await open<Sink>(sinks, each)
+    const sink = opening.use(await openConnector<Sink>(sinks, each, parts, sinkContext))
     const stage = `sinks.${each.name}`
     const { limits, isBestEffort } = each
     const about = { stage, sink, limits, isBestEffort, takes: takesOf(each), observer: observer.sink(each.name) }
     const branch = new SinkBranch({ ...about, retry: view.retry, deadLetters, clock, random: Math.random })
     opened.push({ name: each.name, sink, branch })
   }
-  const stage = new Stage({ steps: stepsOf(view), deadLetters, clock, observer })
+  const stage = new Stage({ steps: await stepsOf(view, parts.root), deadLetters, clock, observer })
   const stack = opening.move()
   return {
     source,
     stage,
     sinks: opened,
+    keepsPosition,
     ping: async (signal) => {
       await Promise.all([source.ping(signal), ...opened.map(({ sink }) => sink.ping(signal))])
     },
@@ -102,6 +113,25 @@ export async function openWorkflow(
 
 type Registry<T> = Readonly<Record<string, T>>
 
+/** No connector of a workflow writes into the table of a run. */
+const noTables: Tables = {
+  writer: () => {
+    throw new HermesError('internal', 'a workflow has no run')
+  },
+}
+
+/**
+ * Whether the position may be committed with the rows: the one sink is a table, nothing durable or windowed stands
+ * before it, and the source keeps no place of its own.
+ */
+function isExactlyOnce({ sinks: all, buffer, steps: between }: WorkflowView, source: Source): boolean {
+  const [only] = all
+  const isTable = all.length === 1 && only?.type === 'table' && !only.isBestEffort
+  return (
+    isTable && buffer.type === 'memory' && source.ack === undefined && !between.some(({ type }) => type === 'aggregate')
+  )
+}
+
 function chosenFrom<T>(registry: Registry<T>, { type }: Chosen): T {
   const connector = registry[type]
   if (connector === undefined) throw new HermesError('internal', `no connector ${type}`)
@@ -109,12 +139,12 @@ function chosenFrom<T>(registry: Registry<T>, { type }: Chosen): T {
 }
 
 async function openConnector<T>(
-  registry: Registry<Connector<T, unknown>>,
+  registry: Registry<unknown>,
   chosen: Chosen,
   { root, secrets }: OpenWorkflowParts,
   context: Context,
 ): Promise<T> {
-  const connector = chosenFrom(registry, chosen)
+  const connector = chosenFrom(registry as Registry<Connector<T, unknown>>, chosen)
   const resolved = resolveTemplates(chosen.config, connector.config, { secrets })
   return await connector.open(withAbsolutePaths(resolved, connector.config, root), context)
 }
@@ -129,30 +159,33 @@ function withAbsolutePaths(config: Chosen['config'], schema: JsonSchema, root: s
   return Object.fromEntries(absolute)
 }
 
-/** Messages without a route go to every sink; those with one where it is taken. */
+/** Messages without a route go to every sink; those with one where it is taken. Its own name is always a sink's. */
 function takesOf({ name, routes }: SinkView): (route: string | undefined) => boolean {
   if (routes === undefined) return (route) => route === undefined || route === name
-  return (route) => route !== undefined && routes.includes(route)
+  const taken = new Set([name, ...routes])
+  return (route) => route !== undefined && taken.has(route)
 }
 
-function stepsOf(view: WorkflowView): readonly PlacedStep[] {
+async function stepsOf(view: WorkflowView, root: string): Promise<readonly PlacedStep[]> {
   const registry = steps as unknown as Registry<StepConnector<unknown>>
-  const checks = validators as unknown as Registry<StepConnector<unknown>>
   const { validate } = view
   const key = readText(view.key)
   const id = readText(view.idempotencyKey)
   const labels = { ...(key === undefined ? {} : { key }), ...(id === undefined ? {} : { id }) }
   const hasLabels = key !== undefined || id !== undefined
   return [
-    ...(validate === undefined
-      ? []
-      : [{ stage: 'validate', step: chosenFrom(checks, validate).open(validate.config) }]),
+    ...(validate === undefined ? [] : [{ stage: 'validate', step: await openValidator(validate, root) }]),
     ...(hasLabels ? [{ stage: 'delivery', step: labelling(labels) }] : []),
     ...view.steps.map((chosen, index) => ({
       stage: `steps[${index}].${chosen.type}`,
       step: chosenFrom(registry, chosen).open(chosen.config),
     })),
   ]
+}
+
+async function openValidator(chosen: Chosen, root: string): Promise<Step> {
+  const connector = chosenFrom(validators as unknown as Registry<ValidatorConnector<unknown>>, chosen)
+  return await connector.open(withAbsolutePaths(chosen.config, connector.config, root))
 }
 
 function readText(text: string | undefined): ReadText | undefined {

@@ -1,10 +1,18 @@
 import type { Clock } from '../clock.ts'
 import { toHermesError } from '../errors.ts'
 import type { Log } from '../stream/connector.ts'
-import type { Positions } from './workflow-runner.ts'
 
-/** A position is written so many milliseconds after it moved: what came behind it then comes twice after a crash. */
-const SAVE_MS = 500
+/**
+ * A position is written so many milliseconds after it moved: what came behind it then comes twice after a crash. The first
+ * one is written at once: without any a source would begin anew, where what it began with may have been rotated away.
+ */
+const SAVE_MS = 200
+
+/** Where workflows stand whose sources keep no place of their own. */
+export interface Positions {
+  read(): Promise<ReadonlyMap<string, unknown>>
+  save(positions: ReadonlyMap<string, unknown>): Promise<void>
+}
 
 export interface PositionKeeperOptions {
   readonly workflow: string
@@ -40,9 +48,10 @@ export class PositionKeeper {
   /** Everything up to this position is durable. */
   moved(position: unknown): void {
     if (position === undefined) return
+    const isFirst = this.#position === undefined
     this.#position = position
     this.#isDirty = true
-    this.#saving ??= this.#saveLater()
+    this.#saving ??= this.#saveLater(isFirst ? 0 : SAVE_MS)
   }
 
   /** Writes down what is not yet; a failure is logged, and tried again with the next one. */
@@ -65,9 +74,9 @@ export class PositionKeeper {
     await this.flush()
   }
 
-  async #saveLater(): Promise<void> {
-    await this.#options.clock.sleep(SAVE_MS, this.#ending.signal).catch(() => undefined)
+  async #saveLater(ms: number): Promise<void> {
+    if (ms > 0) await this.#options.clock.sleep(ms, this.#ending.signal).catch(() => undefined)
     await this.flush()
-    this.#saving = this.#isDirty && !this.#ending.signal.aborted ? this.#saveLater() : undefined
+    this.#saving = this.#isDirty && !this.#ending.signal.aborted ? this.#saveLater(SAVE_MS) : undefined
   }
 }

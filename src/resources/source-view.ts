@@ -107,7 +107,11 @@ function cursorOf(config: Readonly<Record<string, unknown>>): string | undefined
   return (config['incremental'] as { column?: string } | undefined)?.column
 }
 
-function declared(field: string, clause: string | { type: string; from?: string }): DeclaredColumn {
+/** A declared column; one of a reserved field stands in for it. */
+export function declared(
+  field: string,
+  clause: string | { readonly type: string; readonly from?: string },
+): DeclaredColumn {
   const { type, from } = typeof clause === 'string' ? { type: clause } : clause
   const path = from ?? (RESERVED.has(field) ? field : undefined)
   return {

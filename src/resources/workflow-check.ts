@@ -5,7 +5,7 @@ import { workflowView } from './workflow-view.ts'
 
 /** What a schema cannot say of a Workflow. */
 export function checkWorkflow(manifest: Manifest<WorkflowSpec>): Problem[] {
-  return [...nameProblems(manifest), ...routeProblems(manifest)]
+  return [...nameProblems(manifest), ...routeProblems(manifest), ...windowProblems(manifest)]
 }
 
 function nameProblems(manifest: Manifest<WorkflowSpec>): Problem[] {
@@ -16,6 +16,15 @@ function nameProblems(manifest: Manifest<WorkflowSpec>): Problem[] {
     seen.set(name, index)
     const message = `sinks[${other}] has the name ${name} too`
     return other === undefined ? [] : [problem(manifest, 'duplicate_name', `spec.sinks[${index}].name`, message)]
+  })
+}
+
+/** What a second window makes of the results of the first would be acknowledged before those have left. */
+function windowProblems(manifest: Manifest<WorkflowSpec>): Problem[] {
+  const windows = workflowView(manifest).steps.flatMap(({ type }, index) => (type === 'aggregate' ? [index] : []))
+  return windows.slice(1).map((index) => {
+    const message = 'a workflow has one aggregate: send its results into another workflow for the next'
+    return problem(manifest, 'invalid_value', `spec.steps[${index}].aggregate`, message)
   })
 }
 

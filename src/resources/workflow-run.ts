@@ -3,12 +3,12 @@ import { type HermesError, toHermesError } from '../errors.ts'
 import type { Manifest } from '../manifest/manifest.ts'
 import type { Buffer, Depth } from '../stream/buffer.ts'
 import type { Log } from '../stream/connector.ts'
+import { Inlet } from '../stream/inlet.ts'
 import { runPipeline } from '../stream/pipeline.ts'
 import { retryDelayMs } from '../stream/schedule.ts'
 import type { BranchHealth } from '../stream/sink-branch.ts'
 import type { OpenWorkflow } from './open-workflow.ts'
-import { PositionKeeper } from './position-keeper.ts'
-import type { Positions } from './workflow-runner.ts'
+import { PositionKeeper, type Positions } from './position-keeper.ts'
 import type { WorkflowSpec } from './workflow-spec.ts'
 import { workflowView } from './workflow-view.ts'
 
@@ -49,6 +49,8 @@ export class WorkflowRun implements AsyncDisposable {
   readonly #stop = new AbortController()
   readonly #abort = new AbortController()
   readonly #keeper: PositionKeeper
+  /** Dead letters go in again here. */
+  readonly inlet = new Inlet()
   #opened: OpenWorkflow | undefined
   #buffer: Buffer | undefined
   #phase: WorkflowPhase = 'starting'
@@ -135,11 +137,12 @@ export class WorkflowRun implements AsyncDisposable {
       this.#buffer = buffer
       const from = await this.#keeper.read()
       this.#enter('running')
-      const { source, stage, sinks } = opened
+      const { source, stage, sinks, keepsPosition } = opened
       await runPipeline({
         source,
         from,
         stage,
+        inlet: this.inlet,
         buffer,
         branches: sinks.map(({ branch }) => branch),
         stop: this.#stop.signal,
@@ -147,7 +150,7 @@ export class WorkflowRun implements AsyncDisposable {
         clock,
         onAck: (position) => {
           if (this.#failures > 0) this.#settle()
-          if (source.ack === undefined) this.#keeper.moved(position)
+          if (source.ack === undefined && !keepsPosition) this.#keeper.moved(position)
         },
       })
     } finally {

@@ -1,16 +1,12 @@
 import type { Clock } from '../clock.ts'
-import { toHermesError } from '../errors.ts'
+import { HermesError, toHermesError } from '../errors.ts'
 import type { Manifest } from '../manifest/manifest.ts'
 import type { Log } from '../stream/connector.ts'
+import type { Inlet } from '../stream/inlet.ts'
 import type { OpenWorkflow, WorkflowObserver } from './open-workflow.ts'
+import type { Positions } from './position-keeper.ts'
 import { type WorkflowHealth, WorkflowRun } from './workflow-run.ts'
 import type { WorkflowSpec } from './workflow-spec.ts'
-
-/** Where workflows stand whose sources keep no place of their own. */
-export interface Positions {
-  read(): Promise<ReadonlyMap<string, unknown>>
-  save(positions: ReadonlyMap<string, unknown>): Promise<void>
-}
 
 export interface WorkflowRunnerOptions {
   readonly clock: Clock
@@ -45,6 +41,13 @@ export class WorkflowRunner implements AsyncDisposable {
 
   health(name: string): WorkflowHealth | undefined {
     return this.#runs.get(name)?.health
+  }
+
+  /** The side door of a workflow. Throws `not_in_force` for one that does not run. */
+  inlet(name: string): Inlet {
+    const run = this.#runs.get(name)
+    if (run === undefined) throw new HermesError('not_in_force', `workflow ${name} does not run`)
+    return run.inlet
   }
 
   get names(): readonly string[] {

@@ -1,5 +1,6 @@
+import { buffers, streamSources } from '../connectors/index.ts'
 import type { Key, Manifest } from '../manifest/manifest.ts'
-import type { Controller } from '../reconcile/controller.ts'
+import type { Controller, Step } from '../reconcile/controller.ts'
 import { Registrations, registrationStep } from './registration.ts'
 import type { WorkflowSpec } from './workflow-spec.ts'
 import { workflowView } from './workflow-view.ts'
@@ -27,7 +28,7 @@ export function workflowController(options: WorkflowControllerOptions): Controll
           desired.spec.suspend ? 'suspend it; its position stays' : `change it at its position: ${describe(desired)}`,
         remove: 'stop it, and delete its position, its buffer and its dead letters',
       })
-      return step === undefined ? [] : [step]
+      return step === undefined ? [] : [warned(step, subject.desired)]
     },
     apply: async ({ name, desired }, _step, signal) => {
       if (desired === undefined) {
@@ -40,6 +41,18 @@ export function workflowController(options: WorkflowControllerOptions): Controll
     check: options.check,
   }
 }
+
+/** A source that cannot read again, and nothing behind it that outlives the process: the plan names what may be lost. */
+function warned(step: Step, workflow: Manifest<WorkflowSpec> | undefined): Step {
+  if (workflow === undefined || workflow.spec.suspend) return step
+  const { source, buffer } = workflowView(workflow)
+  const isVolatile = (streamSources as Registry)[source.type]?.volatile === true
+  if (!isVolatile || (buffers as Registry)[buffer.type]?.durable === true) return step
+  const summary = `${step.summary}; what ${source.type} sends is lost with the process, or while a sink is away for long`
+  return { ...step, code: 'volatile_source', summary }
+}
+
+type Registry = Readonly<Record<string, { readonly volatile?: true; readonly durable?: boolean }>>
 
 /** `websocket → filter, set → memory → redis, table`. */
 function describe(workflow: Manifest<WorkflowSpec>): string {

@@ -16,6 +16,20 @@ function reference(name: string): Schema {
   return { $ref: `#/components/schemas/${name}` }
 }
 
+const letter = {
+  id: text,
+  at: instant,
+  stage: text,
+  reason: text,
+  attempts: count,
+  messageId: text,
+  key: text,
+  route: text,
+  bytes: count,
+  excerpt: text,
+}
+const unknownOfLetters = ['messageId', 'key', 'route']
+
 /** The schemas of what the API answers, by name. */
 export const answers = {
   Location: record({ file: text, line: count, column: count }),
@@ -46,8 +60,33 @@ export const answers = {
       attempts: count,
       lastError: record({ code: text, message: text }),
       cursor: text,
+      flow: reference('FlowStatus'),
     },
-    ['approval', 'connection', 'table', 'rows', 'lastRunAt', 'nextRunAt', 'attempts', 'lastError', 'cursor'],
+    ['approval', 'connection', 'table', 'rows', 'lastRunAt', 'nextRunAt', 'attempts', 'lastError', 'cursor', 'flow'],
+  ),
+  FlowStatus: record(
+    {
+      phase: { enum: ['starting', 'running', 'finished', 'failed', 'stopping'] },
+      read: count,
+      written: count,
+      buffered: count,
+      dropped: count,
+      deadLetters: count,
+      error: record({ code: text, message: text }),
+      sinks: list(reference('SinkStatus')),
+    },
+    ['error'],
+  ),
+  SinkStatus: record(
+    {
+      name: text,
+      breaker: { enum: ['closed', 'open', 'half_open'] },
+      written: count,
+      rejected: count,
+      parked: count,
+      error: record({ code: text, message: text }),
+    },
+    ['error'],
   ),
   StatusReport: record(
     {
@@ -150,6 +189,12 @@ export const answers = {
       ),
     ),
   }),
+  DeadLetters: list(record(letter, unknownOfLetters)),
+  DeadLetter: record({ ...letter, position: {}, payload: text, encoding: { enum: ['utf-8', 'base64'] } }, [
+    ...unknownOfLetters,
+    'position',
+  ]),
+  LetterCount: record({ letters: count }),
   Nothing: { type: 'object' },
   RunEvent: {
     oneOf: [

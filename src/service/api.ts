@@ -3,9 +3,10 @@ import type { ManifestTree } from '../manifest/manifest-tree.ts'
 import type { EventEntry } from '../observe/events.ts'
 import type { ResourceStatus, StatusReport } from '../observe/status.ts'
 import type { Plan } from '../reconcile/plan.ts'
+import type { DeadLetterApi } from './dead-letter-api.ts'
 
 export type { EventEntry } from '../observe/events.ts'
-export type { ResourceStatus, StatusReport } from '../observe/status.ts'
+export type { FlowStatus, ResourceStatus, StatusReport } from '../observe/status.ts'
 
 /** What a write to the manifests came to. */
 export interface WriteResult {
@@ -82,6 +83,7 @@ export interface Api {
   events(key?: string): Promise<readonly EventEntry[]>
   /** Where a table comes from; `not_found` for one that no source fills. */
   trace(table: string): Promise<Trace>
+  readonly deadLetters: DeadLetterApi
 }
 
 /** A table, the sources that fill it, and the commits that brought these to what they are. */

@@ -8,6 +8,7 @@ import { HermesError, toHermesError } from '../errors.ts'
 import { parseLossless } from '../lossless-json.ts'
 import type { ManifestTree } from '../manifest/manifest-tree.ts'
 import type { Api, ManifestView, RunProgress, RunResult, WriteResult } from './api.ts'
+import { deadLetterClient } from './dead-letter-client.ts'
 import { errorFromAnswer } from './error-answer.ts'
 import { TREE_LIMIT } from './routes.ts'
 
@@ -56,6 +57,9 @@ export function openClient(address: ServiceAddress): Client {
     run: (source, signal, onProgress) => run(address, source, signal, onProgress),
     events: (key) => ask('GET', key === undefined ? '/events' : `/events?for=${encodeURIComponent(key)}`),
     trace: (table) => ask('GET', `/tables/${encodeURIComponent(table)}/trace`),
+    deadLetters: deadLetterClient((method, path, body) =>
+      ask(method, path, body === undefined ? undefined : json(body), body === undefined ? TIMEOUT_MS : 0),
+    ),
   }
 }
 

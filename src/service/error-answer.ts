@@ -46,6 +46,7 @@ const exactStatus: Partial<Record<ErrorCode, number>> = {
   approval_needed: 409,
   prune_guard: 409,
   suspended: 409,
+  webhook_too_large: 413,
   sync_window_denied: 409,
   internal: 500,
 }

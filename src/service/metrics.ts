@@ -1,11 +1,14 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { StatusReport } from './api.ts'
+import { openWorkflowMetrics, type WorkflowFigures, type WorkflowMetrics } from './workflow-metrics.ts'
 
 export interface MetricsOptions {
   /** Asked at a scrape, at most every few seconds. */
   readonly status: () => Promise<StatusReport>
   /** Sources that are due and wait for a worker. */
   readonly queueDepth: () => number
+  /** What workflows did; none where absent. */
+  readonly workflows?: () => readonly WorkflowFigures[]
 }
 
 /** What the parts of Hermes tell, and what Prometheus reads. Labels are bounded. */
@@ -14,6 +17,8 @@ export interface Metrics {
   run(run: { source: string; result: 'succeeded' | 'failed' | 'cancelled'; rows: number; seconds: number }): void
   /** A lap over all resources ended. */
   lap(seconds: number): void
+  /** A workflow's sink took a batch. */
+  wrote: WorkflowMetrics['wrote']
   /** A request was answered; `route` is the pattern, not the path. */
   request(request: { method: string; route: string; status: number; seconds: number }): void
   /** The text that Prometheus reads, and its content type. */
@@ -44,6 +49,7 @@ export function openMetrics(options: MetricsOptions): Metrics {
       meters.rows.remove({ source })
     }
   }
+  const { wrote } = openWorkflowMetrics(registers, options.workflows ?? (() => []))
   const status = resourceGauge(registers, options, forget)
   return {
     run: ({ source, result, rows, seconds }) => {
@@ -51,6 +57,7 @@ export function openMetrics(options: MetricsOptions): Metrics {
       meters.runSeconds.observe({ result }, seconds)
       if (rows > 0) meters.rows.inc({ source: labelOf(source) }, rows)
     },
+    wrote,
     lap: (seconds) => meters.lapSeconds.observe(seconds),
     request: ({ method, route, status: code, seconds }) => {
       meters.requests.inc({ method, route, status: String(code) })

@@ -1,5 +1,6 @@
 import { answers } from './answers.ts'
-import { type Route, routes } from './routes.ts'
+import type { Route } from './route.ts'
+import { routes } from './routes.ts'
 
 /** The OpenAPI 3.1 description of the API, made from the routes themselves. */
 export function openapi(version: string): object {

@@ -1,36 +1,6 @@
 import type { ManifestTree } from '../manifest/manifest-tree.ts'
-import type { Api } from './api.ts'
-
-type Schema = Readonly<Record<string, unknown>>
-
-/** A validated request. */
-export interface RouteRequest {
-  readonly params: Readonly<Record<string, string>>
-  readonly query: Readonly<Record<string, unknown>>
-  readonly body: unknown
-}
-
-/** One operation of the API: what it takes and what it gives; what is no GET changes something, unless it only `looks`. */
-export interface Route {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
-  /** Below `/api/v1`, parameters as `:name`. */
-  readonly path: string
-  readonly id: string
-  readonly summary: string
-  readonly params?: Schema
-  readonly query?: Schema
-  readonly body?: Schema
-  /** What the body is sent as; JSON when absent. */
-  readonly bodyType?: 'application/yaml'
-  /** The size of the largest body, in bytes; `BODY_LIMIT` when absent. */
-  readonly bodyLimit?: number
-  /** Set for what is asked by POST only because it has a body. */
-  readonly looks?: true
-  /** Name of the answer's schema in `answers.ts`. */
-  readonly answer: string
-  /** Absent for the operation that streams, which the server handles itself. */
-  readonly handle?: (api: Api, request: RouteRequest) => Promise<unknown>
-}
+import { deadLetterChanges, deadLetterReads } from './dead-letter-routes.ts'
+import type { Route } from './route.ts'
 
 /** The size of the largest request body, in bytes. */
 export const BODY_LIMIT = 4 * 1024 * 1024
@@ -251,4 +221,4 @@ const changes: readonly Route[] = [
 ]
 
 /** Every operation of the API; the server, the documentation and its tests read this list. */
-export const routes: readonly Route[] = [...reads, ...changes]
+export const routes: readonly Route[] = [...reads, ...deadLetterReads, ...changes, ...deadLetterChanges]

@@ -7,10 +7,13 @@ import { errorAnswer, toAnswerable } from './error-answer.ts'
 import type { GuardedRequest } from './guard.ts'
 import { readiness } from './health.ts'
 import { addHookRoute, HOOK_PATH } from './hooks/hook-route.ts'
+import { addInboundRoute, INBOUND_PATH, needsGuard } from './hooks/inbound-route.ts'
 import type { Hooks, ReceiveHook } from './hooks/receive.ts'
+import type { RouteTable } from './hooks/route-table.ts'
 import type { Metrics } from './metrics.ts'
 import { openapi } from './openapi.ts'
-import { BODY_LIMIT, type Route, type RouteRequest, routes } from './routes.ts'
+import type { Route, RouteRequest } from './route.ts'
+import { BODY_LIMIT, routes } from './routes.ts'
 import { runLines } from './run-lines.ts'
 
 /** Structured logging, as the whole of Hermes does it. */
@@ -30,6 +33,8 @@ export interface ServiceParts {
   readonly log: ServiceLog
   /** Absent: nothing takes webhooks. */
   readonly hooks?: Hooks
+  /** Who answers below `/hooks/`; absent: no workflow takes webhooks. */
+  readonly routes?: RouteTable
 }
 
 /** What differs between the listeners of one service. */
@@ -62,6 +67,7 @@ export function buildServer(parts: ServiceParts, listener: Listener): FastifyIns
   addHealth(server, parts)
   for (const route of routes) addRoute(server, route, parts, listener)
   if (listener.receiveHook !== undefined) addHookRoute(server, listener.receiveHook, parts.log)
+  if (parts.routes !== undefined) addInboundRoute(server, parts.routes, parts.clock)
   server.get('/api/v1/openapi.json', () => openapi(parts.version))
   return server
 }
@@ -81,11 +87,12 @@ function addErrors(server: FastifyInstance, { log }: ServiceParts, { stopping }:
   })
 }
 
-function addHooks(server: FastifyInstance, { metrics, log }: ServiceParts, { guard }: Listener): void {
+function addHooks(server: FastifyInstance, { metrics, log, routes: table }: ServiceParts, { guard }: Listener): void {
   if (guard !== undefined) {
     server.addHook('onRequest', async (request) => {
       // A webhook is let in by its signature alone, whatever name its sender knows the service by.
       if (routeOf(request) === HOOK_PATH) return
+      if (routeOf(request) === INBOUND_PATH && table !== undefined && !needsGuard(table, request)) return
       const { url, method } = request
       const { host, authorization } = request.headers
       const changes = method !== 'GET' && method !== 'HEAD' && !looking.has(`${method} ${routeOf(request)}`)

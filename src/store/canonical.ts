@@ -7,7 +7,7 @@ export const misfit: unique symbol = Symbol('misfit')
  * One form for every value, the same for each database:
  * text (storable) · integer, bigint (number where that is exact, else BigInt) · double (finite) · numeric (decimal text
  * without exponent; with a scale, exactly so many digits) · boolean (0 or 1) · date `YYYY-MM-DD` · timestamptz
- * `YYYY-MM-DDTHH:MM:SS.ffffffZ` · json (its text) · bytes (Uint8Array) · uuid (lower case). NULL is null.
+ * `YYYY-MM-DDTHH:MM:SS.ffffffZ` · json (its text; for PostgreSQL also that in UTF-8) · bytes (Uint8Array) · uuid (lower case). NULL is null.
  */
 export type Canonical = Exclude<SqlValue, boolean>
 

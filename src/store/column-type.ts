@@ -20,6 +20,12 @@ export interface Column {
   readonly type: ColumnType
 }
 
+/** A column as a manifest declares it. */
+export interface DeclaredColumn extends Column {
+  /** Dotted path into the record; the column's own name when absent. */
+  readonly from?: string
+}
+
 const simple = [
   'text',
   'integer',

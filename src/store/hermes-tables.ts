@@ -33,5 +33,30 @@ export interface HermesTables {
     error_code: string | null
     last_error: string | null
   }
+  /** A row per message that a workflow could not deliver, until somebody drops it or it is delivered after all. */
+  hermes_dead_letters: {
+    workflow: string
+    /** Begins with the time: in the order of ids letters are in the order of `at`. */
+    id: string
+    payload: Uint8Array
+    reason: string
+    stage: string
+    /** JSON of the source's position behind the message's batch. */
+    position: string | null
+    message_id: string | null
+    message_key: string | null
+    route: string | null
+    attempts: number
+    at: number
+  }
+  /** A row per workflow whose source keeps no place of its own. */
+  hermes_checkpoints: {
+    workflow: string
+    /** JSON; null is the source's beginning. */
+    position: string | null
+    /** Of the lease under which it was written. */
+    term: number
+    updated_at: number
+  }
   hermes_meta: { key: string; value: string }
 }

@@ -1,4 +1,4 @@
-import { isRawNumber, rawNumber } from '../lossless-json.ts'
+import { isRawNumber, parseLossless, rawNumber } from '../lossless-json.ts'
 import { formatDecimal, parseDecimal } from './decimal.ts'
 
 /** Text that both databases can hold: no U+0000, no lone surrogate; each becomes U+FFFD. */
@@ -14,6 +14,17 @@ const hugeExponent = /\d[eE][+-]?\d{4}/
 export function jsonText(value: unknown): string | undefined {
   const text = stringify(value)
   if (text === undefined || isTooDeep(text) || (hugeExponent.test(text) && hasHugeNumber(value))) return undefined
+  return storable(text)
+}
+
+/** JSON that came as text, as it is stored: as it was written, where a database holds that. Throws SyntaxError. */
+export function sourceJsonText(text: string): string | undefined {
+  const value: unknown = JSON.parse(text)
+  if (hugeExponent.test(text) && hasHugeNumber(parseLossless(text))) return undefined
+  return typeof value === 'object' && isTooDeep(text) ? undefined : storable(text)
+}
+
+function storable(text: string): string {
   return text.includes('\\u') ? text.replaceAll(unstorable, replaced) : text
 }
 

@@ -1,8 +1,11 @@
 import { type Clock, systemClock } from '../clock.ts'
 import { HermesError } from '../errors.ts'
+import { createCheckpoints } from './checkpoint-table.ts'
 import { createDataTables } from './data-tables.ts'
 import type { Database } from './database.ts'
+import { createDeadLetterStore } from './dead-letter-table.ts'
 import { createLedgerTable } from './ledger-table.ts'
+import { createMessageTables } from './message-table.ts'
 import { createRuns } from './runs.ts'
 import type { Store } from './store.ts'
 import { TableGate } from './table-gate.ts'
@@ -48,6 +51,9 @@ export function storeOver(database: Database, clock: Clock): Store {
     ledger: createLedgerTable(database, clock),
     tables: createDataTables(database, gate),
     runs: createRuns(database, gate),
+    deadLetters: createDeadLetterStore(database),
+    checkpoints: createCheckpoints(database, clock),
+    messages: createMessageTables({ database, gate }, clock),
     [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
   }
 }

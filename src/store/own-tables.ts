@@ -3,7 +3,19 @@ import { HermesError } from '../errors.ts'
 /** Rises by one with every change to Hermes' own tables that an older Hermes could not live with. */
 export const schemaVersion = 1
 
-/** Creates Hermes' own tables where they are missing; the same text on both databases. */
+/** What `ownTablesSql` creates; a database of an earlier version lacks those that came later. */
+export const ownTables = [
+  'hermes_meta',
+  'hermes_resources',
+  'hermes_retries',
+  'hermes_dead_letters',
+  'hermes_checkpoints',
+] as const
+
+/**
+ * Creates Hermes' own tables where they are missing; the same text on both databases. SQLite stores bytes as they are in
+ * a column that it knows no type of. A dead letter's id begins with its time, so its key is the index by time as well.
+ */
 export const ownTablesSql = `
 CREATE TABLE IF NOT EXISTS hermes_meta (key text NOT NULL PRIMARY KEY, value text NOT NULL);
 CREATE TABLE IF NOT EXISTS hermes_resources (
@@ -31,6 +43,26 @@ CREATE TABLE IF NOT EXISTS hermes_retries (
   "rows" bigint NOT NULL,
   error_code text,
   last_error text
+);
+CREATE TABLE IF NOT EXISTS hermes_dead_letters (
+  workflow text NOT NULL,
+  id text NOT NULL,
+  payload bytea NOT NULL,
+  reason text NOT NULL,
+  stage text NOT NULL,
+  position text,
+  message_id text,
+  message_key text,
+  route text,
+  attempts integer NOT NULL,
+  at bigint NOT NULL,
+  PRIMARY KEY (workflow, id)
+);
+CREATE TABLE IF NOT EXISTS hermes_checkpoints (
+  workflow text NOT NULL PRIMARY KEY,
+  position text,
+  term bigint NOT NULL DEFAULT 0,
+  updated_at bigint NOT NULL
 );
 INSERT INTO hermes_meta (key, value) VALUES ('schema_version', '${schemaVersion}') ON CONFLICT (key) DO NOTHING;
 `

@@ -9,6 +9,9 @@ import { inferredCoercion } from './fit.ts'
 import { type Kinds, kindOf, kinds } from './infer.ts'
 import type { RunTarget } from './store.ts'
 
+/** `from` of a declared column whose values do not stand in the record: the caller fills it. No field has this name. */
+export const besideRecord = '\0.\0'
+
 /** Where a value goes. */
 interface Slot {
   readonly column: Column
@@ -33,6 +36,10 @@ export interface RecordPlan {
    * number of the first record. Throws `record_not_object` and `value_mismatch`.
    */
   rows(records: readonly unknown[], first: number, final: boolean): Row[] | undefined
+  /** One such row, to which the caller may add; `number` is the record's. */
+  row(record: unknown, number: number, final: boolean): Canonical[] | undefined
+  /** A row in which only `source_name` and `created_at` are filled. */
+  blank(): Canonical[]
   /** The kinds of values in every field that is not declared. Throws `record_not_object`. */
   survey(records: readonly unknown[], first: number): ReadonlyMap<string, Kinds>
 }
@@ -47,6 +54,10 @@ export function recordPlan(
   const slots = slotsOf(target, columns)
   const template: Canonical[] = [target.source, createdAt, ...columns.map(() => null)]
   const fill = filler(slots, target.evolve === 'freeze' ? ignored : undefined)
+  const row = (record: unknown, number: number, final: boolean): Canonical[] | undefined => {
+    const blank = template.slice()
+    return fill(asObject(record, number), blank, { number, final }) ? blank : undefined
+  }
   return {
     columns: [
       { name: 'source_name', type: { type: 'text' } },
@@ -56,12 +67,14 @@ export function recordPlan(
     rows: (records, first, final) => {
       const rows: Row[] = []
       for (let index = 0; index < records.length; index++) {
-        const row = template.slice()
-        if (!fill(asObject(records[index], first + index), row, { number: first + index, final })) return undefined
-        rows.push(row)
+        const next = row(records[index], first + index, final)
+        if (next === undefined) return undefined
+        rows.push(next)
       }
       return rows
     },
+    row,
+    blank: () => template.slice(),
     survey: (records, first) => {
       const objects = records.map((record, index) => asObject(record, first + index))
       return survey(objects, slots)
@@ -92,7 +105,8 @@ function slotsOf(target: RunTarget, columns: readonly Column[]): Slots {
     return { column, index: place + 2, coerce, declared: typed.has(name) }
   }
   const paths = target.columns.flatMap(({ name, from }) => {
-    const found = from === undefined || names.of(from) === name ? undefined : slot(name)
+    const elsewhere = from === undefined || from === besideRecord || names.of(from) === name
+    const found = elsewhere ? undefined : slot(name)
     return from === undefined || found === undefined ? [] : [{ ...found, from }]
   })
   const cache = new Map<string, Slot | undefined>()
@@ -134,8 +148,9 @@ function filler(slots: Slots, ignored: Set<string> | undefined): Fill {
       if (value === null || value === undefined) continue
       if (slot !== undefined) {
         if (!put(slot, value, row, place)) return false
-      } else if (ignored !== undefined) ignored.add(name)
-      else if (!place.final && kindOf(value) !== kinds.none) return false
+      } else if (ignored !== undefined) {
+        if (ignored.size < remembered) ignored.add(name)
+      } else if (!place.final && kindOf(value) !== kinds.none) return false
     }
     return slots.paths.every((slot) => put(slot, within(record, slot.from), row, place))
   }

@@ -46,6 +46,18 @@ export function recordedStore(world: RecordedWorld): Store {
     ledger: { entries: async () => world.entries, put: refuse, settle: refuse, delete: refuse, approve: refuse },
     tables: recordedTables(world),
     runs: { facts: async () => new Map(), cursors: async () => new Map(), begin: refuse, forget: refuse },
+    deadLetters: {
+      of: () => ({ write: refuse }),
+      list: async () => [],
+      find: async () => [],
+      counts: async () => new Map(),
+      take: refuse,
+      delete: refuse,
+      countAttempt: refuse,
+      clear: refuse,
+    },
+    checkpoints: { read: async () => new Map(), save: refuse, delete: refuse },
+    messages: { open: () => ({ write: refuse, [Symbol.asyncDispose]: async () => undefined }) },
     [Symbol.asyncDispose]: async () => undefined,
   }
 }

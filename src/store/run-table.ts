@@ -3,23 +3,18 @@ import type { Column } from './column-type.ts'
 import type { Database, Loader, LoadTarget, Row, Statement } from './database.ts'
 import { readShapes } from './dialects.ts'
 import { evolutionFor, evolutionScript, fractionsAmong } from './evolve.ts'
+import type { Portion } from './portion.ts'
 import { type RecordPlan, recordPlan } from './record-plan.ts'
 import { identifier } from './sql-text.ts'
 import type { RunTarget } from './store.ts'
 import type { TableGate } from './table-gate.ts'
 import type { ActualTable } from './table-shape.ts'
-import { type KeyPlace, requireKeys, uniqueRows } from './unique-rows.ts'
+import { type KeyPlace, uniqueRows } from './unique-rows.ts'
 
 /** What the runs of one database share. */
 export interface RunParts {
   readonly database: Database
   readonly gate: TableGate
-}
-
-export interface Page {
-  readonly records: readonly unknown[]
-  /** Number of its first record in the run, from 1. */
-  readonly first: number
 }
 
 /** One run's way into its table: records become rows, the table grows with them, the loader takes them. */
@@ -46,14 +41,17 @@ export class RunTable implements AsyncDisposable {
     return this.#target.write === 'replace'
   }
 
-  /** Writes a page and the statements beside it in one transaction; the answer is the number of rows. */
-  async commit(page: Page, beside: (rows: number) => readonly Statement[], signal: AbortSignal): Promise<number> {
+  /**
+   * Writes a portion and the statements beside it, which are asked for once its rows are known, in one transaction; the
+   * answer is the number of rows. Nothing is written when there is neither.
+   */
+  async commit(portion: Portion, beside: (rows: number) => readonly Statement[], signal: AbortSignal): Promise<number> {
     await this.#open()
-    const written = await this.#attempt(page, beside, signal, false)
+    const written = await this.#attempt(portion, beside, signal, false)
     if (written !== undefined) return written
-    await this.#evolve(page)
+    if (!(await this.#evolve(portion))) return 0
     await this.#open()
-    const again = await this.#attempt(page, beside, signal, true)
+    const again = await this.#attempt(portion, beside, signal, true)
     if (again === undefined)
       throw new HermesError('database_error', `table ${this.#target.table} was dropped meanwhile`)
     return again
@@ -67,15 +65,16 @@ export class RunTable implements AsyncDisposable {
   }
 
   async #attempt(
-    page: Page,
+    portion: Portion,
     beside: (rows: number) => readonly Statement[],
     signal: AbortSignal,
     final: boolean,
   ): Promise<number | undefined> {
     return await this.#parts.gate.writing(this.#target.table, async () => {
-      const rows = await this.#rows(page, final)
+      const rows = await this.#rows(portion, final)
       if (rows === undefined || this.#loader === undefined) return undefined
-      await this.#loader.write(rows, beside(rows.length), signal)
+      const statements = beside(rows.length)
+      if (rows.length + statements.length > 0) await this.#loader.write(rows, statements, signal)
       return rows.length
     })
   }
@@ -93,13 +92,13 @@ export class RunTable implements AsyncDisposable {
     })
   }
 
-  async #rows({ records, first }: Page, final: boolean): Promise<readonly Row[] | undefined> {
+  async #rows(portion: Portion, final: boolean): Promise<readonly Row[] | undefined> {
     await this.#refresh()
     const plan = this.#plan
-    const rows = plan?.rows(records, first, final)
-    if (plan === undefined || rows === undefined) return undefined
+    if (plan === undefined) return undefined
     const key = keyPlaces(this.#target.key, plan.columns)
-    requireKeys(rows, key, first)
+    const rows = portion.rows(plan, key, final)
+    if (rows === undefined) return undefined
     if (this.#staged) noteLong(rows, plan.columns, this.#long)
     return uniqueRows(rows, key, this.#target.write === 'append' ? 'first' : 'last')
   }
@@ -135,22 +134,25 @@ export class RunTable implements AsyncDisposable {
     }
   }
 
-  async #evolve({ records, first }: Page): Promise<void> {
+  /** False when nothing is left that needs a table. */
+  async #evolve(portion: Portion): Promise<boolean> {
     const { gate, database } = this.#parts
     const target = this.#target
-    await gate.changing(target.table, async () => {
+    return await gate.changing(target.table, async () => {
       const shape = (await readShapes(database, [target.table])).get(target.table)
       if (shape !== undefined) checkShape(target, shape)
       const columns = shape === undefined ? [] : ownColumns(shape)
-      const survey = recordPlan(target, columns, this.#createdAt, this.ignored).survey(records, first)
+      const survey = portion.survey(recordPlan(target, columns, this.#createdAt, this.ignored))
+      if (survey === undefined) return false
       const long = new Set(this.#long)
       for (const name of fractionsAmong(target, columns, survey)) {
         if (await holdsLong(database, target.table, name)) long.add(name)
       }
       const script = evolutionScript(database.dialect, target, shape, evolutionFor(target, columns, survey, long))
-      if (script === '') return
+      if (script === '') return true
       await database.script(script)
       this.evolved = true
+      return true
     })
   }
 

@@ -3,6 +3,7 @@ import { type Bookmark, bookmarkText } from './bookmark.ts'
 import type { Statement } from './database.ts'
 import { instantText } from './instant.ts'
 import { storableText } from './json-text.ts'
+import { pagePortion } from './portion.ts'
 import { changeRun, clearRun, displaced, moveBookmark, type RunKey, specText } from './retries.ts'
 import { type RunParts, RunTable } from './run-table.ts'
 import { identifier, literal } from './sql-text.ts'
@@ -86,7 +87,8 @@ export class OpenRun implements Run {
     // Staged rows are gone after a crash: there is no position to come back to.
     const beside = (rows: number) => (this.#target.write === 'replace' ? [] : [this.#move(bookmark, this.#rows + rows)])
     return await this.#fenced(async () => {
-      if (page.records.length > 0) return await this.#table.commit(page, beside, signal)
+      if (page.records.length > 0)
+        return await this.#table.commit(pagePortion(page.records, page.first), beside, signal)
       for (const { sql, values } of beside(0)) await this.#parts.database.query(sql, values, signal)
       return 0
     })

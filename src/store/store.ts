@@ -1,5 +1,8 @@
-import type { Column } from './column-type.ts'
+import type { Column, DeclaredColumn } from './column-type.ts'
 import type { ActualTable, TableShape, TableStep } from './table-shape.ts'
+import type { Checkpoints, DeadLetterStore, MessageTables } from './workflow-store.ts'
+
+export type { DeclaredColumn } from './column-type.ts'
 
 /** A source's rows in one table. */
 export interface Holding {
@@ -16,6 +19,10 @@ export interface Store extends AsyncDisposable {
   readonly ledger: LedgerTable
   readonly tables: DataTables
   readonly runs: Runs
+  readonly deadLetters: DeadLetterStore
+  readonly checkpoints: Checkpoints
+  /** The tables that workflows write into. */
+  readonly messages: MessageTables
 }
 
 export interface StoredClaim {
@@ -97,11 +104,6 @@ export interface RunTarget extends Holding {
   readonly cursor?: string
   /** Hash of what shapes the fetch: a position is resumed only under the same one. */
   readonly spec: string
-}
-
-export interface DeclaredColumn extends Column {
-  /** Dotted path into the record; the column's own name when absent. */
-  readonly from?: string
 }
 
 /** When a source ran and what is known of its attempts: all from its data table and `hermes_retries`. */

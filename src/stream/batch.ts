@@ -9,6 +9,8 @@ export interface Meta {
   readonly key?: string
   /** The named branch that a `route` step chose; without one the message goes to every sink. */
   readonly route?: string
+  /** How often it was tried before it came from the dead letters again. */
+  readonly attempts?: number
 }
 
 /**

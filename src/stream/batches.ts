@@ -8,12 +8,14 @@ const decoder = new TextDecoder('utf-8', { fatal: true })
 /** What may be said of a batch beside its payloads. */
 export interface BatchOptions {
   readonly position?: Position
-  /** One for each message. */
-  readonly metas?: readonly Meta[]
+  readonly metas?: Metas
 }
 
+/** What is known of each message: a list, or a function that is asked only when somebody wants to know. */
+export type Metas = readonly Meta[] | ((index: number) => Meta)
+
 /** A batch of parsed values, as fetches make them. Bytes are made of them when somebody asks. */
-export function valueBatch(values: readonly unknown[], position?: Position, metas?: readonly Meta[]): Batch {
+export function valueBatch(values: readonly unknown[], position?: Position, metas?: Metas): Batch {
   return new ValueBatch(values, position, metas)
 }
 
@@ -49,6 +51,9 @@ export function joined(batches: readonly Batch[]): Batch {
 
 /** Throws `message_invalid`. */
 function parseJson(bytes: Uint8Array): unknown {
+  if (bytes.length > 2 * MOST_LEVELS && isTooDeep(bytes)) {
+    throw new HermesError('message_invalid', `the payload is nested deeper than ${MOST_LEVELS} levels`)
+  }
   try {
     return parseLossless(decoder.decode(bytes))
   } catch (error) {
@@ -71,6 +76,34 @@ function estimate(batch: Pick<Batch, 'size' | 'bytes'>): number {
   return count === 0 ? 0 : Math.ceil((length / count) * batch.size)
 }
 
+/** What is nested deeper can be read, but not written again; databases refuse it too. */
+const MOST_LEVELS = 1_000
+
+function isTooDeep(bytes: Uint8Array): boolean {
+  let depth = 0
+  for (let index = 0; index < bytes.length; index += 1) {
+    const byte = bytes[index]
+    if (byte === 0x22) index = endOfText(bytes, index)
+    else if (byte === 0x5b || byte === 0x7b) {
+      depth += 1
+      if (depth > MOST_LEVELS) return true
+    } else if (byte === 0x5d || byte === 0x7d) depth -= 1
+  }
+  return false
+}
+
+/** The closing quote of a text that begins here. */
+function endOfText(bytes: Uint8Array, start: number): number {
+  let index = start + 1
+  while (index < bytes.length && bytes[index] !== 0x22) index += bytes[index] === 0x5c ? 2 : 1
+  return index
+}
+
+function metaIn(metas: Metas | undefined, index: number): Meta {
+  if (metas === undefined) return noMeta
+  return typeof metas === 'function' ? metas(index) : (metas[index] ?? noMeta)
+}
+
 function allValues(batch: Batch): readonly unknown[] {
   return Array.from({ length: batch.size }, (_, index) => batch.value(index))
 }
@@ -79,11 +112,11 @@ class ValueBatch implements Batch {
   readonly size: number
   declare readonly position?: Position
   readonly #values: readonly unknown[]
-  readonly #metas: readonly Meta[] | undefined
+  readonly #metas: Metas | undefined
   #bytes: (Uint8Array | undefined)[] | undefined
   #byteLength: number | undefined
 
-  constructor(values: readonly unknown[], position: Position, metas: readonly Meta[] | undefined) {
+  constructor(values: readonly unknown[], position: Position, metas: Metas | undefined) {
     this.size = values.length
     this.#values = values
     this.#metas = metas
@@ -111,7 +144,7 @@ class ValueBatch implements Batch {
   }
 
   meta(index: number): Meta {
-    return this.#metas?.[index] ?? noMeta
+    return metaIn(this.#metas, index)
   }
 }
 
@@ -121,7 +154,7 @@ class BytesBatch implements Batch {
   readonly size: number
   declare readonly position?: Position
   readonly #payloads: readonly Uint8Array[]
-  readonly #metas: readonly Meta[] | undefined
+  readonly #metas: Metas | undefined
   readonly #parse: (bytes: Uint8Array) => unknown
   #values: unknown[] | undefined
   #byteLength: number | undefined
@@ -129,7 +162,7 @@ class BytesBatch implements Batch {
   constructor(
     payloads: readonly Uint8Array[],
     position: Position,
-    metas: readonly Meta[] | undefined,
+    metas: Metas | undefined,
     parse: (bytes: Uint8Array) => unknown,
   ) {
     this.size = payloads.length
@@ -164,7 +197,7 @@ class BytesBatch implements Batch {
   }
 
   meta(index: number): Meta {
-    return this.#metas?.[index] ?? noMeta
+    return metaIn(this.#metas, index)
   }
 }
 

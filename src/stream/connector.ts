@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import type { InboundRoutes } from '../inbound-routes.ts'
 import type { Position } from './batch.ts'
 
 /** A JSON Schema, 2020-12. */
@@ -12,6 +13,8 @@ export interface Connector<T, Config> {
   readonly type: string
   readonly summary: string
   readonly config: JsonSchema
+  /** A source that cannot read again what it gave, or missed: what is not in a durable buffer is lost with the process. */
+  readonly volatile?: true
   /** Opens it; `config` is validated, defaults filled in, expressions and secrets resolved. */
   open(config: Config, context: Context): Promise<T>
 }
@@ -25,6 +28,8 @@ export interface Context {
   readonly http: HttpClient
   /** Writers of the store's tables. */
   readonly tables: Tables
+  /** A place on the service's HTTP server, for what is sent to a workflow. */
+  readonly routes?: InboundRoutes
   /** Greatest value of the incremental column in the table, as text; absent before the first rows and without one. */
   readonly cursor?: string
 }

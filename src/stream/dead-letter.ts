@@ -19,17 +19,19 @@ export interface DeadLetters {
   write(letters: readonly DeadLetter[], signal: AbortSignal): Promise<void>
 }
 
-/** The letter for one message of a batch. */
+/** The letter for one message of a batch; tries before it came from the dead letters again count too. */
 export function deadLetter(
   batch: Batch,
   index: number,
   about: Pick<DeadLetter, 'reason' | 'stage' | 'attempts' | 'at'>,
 ): DeadLetter {
   const { position } = batch
+  const { attempts = 0, ...meta } = batch.meta(index)
   return {
     payload: batch.bytes(index),
-    meta: batch.meta(index),
+    meta,
     ...(position === undefined ? {} : { position }),
     ...about,
+    attempts: about.attempts + attempts,
   }
 }

@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts'
 import { AckOrder } from './ack-order.ts'
 import type { Batch, Position } from './batch.ts'
 import type { Buffer, Delivery } from './buffer.ts'
+import type { Entrant, Inlet } from './inlet.ts'
 import type { Source } from './source.ts'
 import type { Stage } from './stage.ts'
 
@@ -20,6 +21,8 @@ export interface Pipeline {
   /** Where the source goes on; `undefined` is its beginning. */
   readonly from?: Position
   readonly stage?: Stage
+  /** Where messages come in that do not come from the source. */
+  readonly inlet?: Inlet
   readonly buffer: Buffer
   /** The buffer's consumers, in its order. */
   readonly branches: readonly Branch[]
@@ -71,6 +74,7 @@ class Running {
     const onAbort = (): void => this.#cancel.abort(signal.reason)
     if (signal.aborted) onAbort()
     signal.addEventListener('abort', onAbort, { once: true })
+    using _open = this.#pipeline.inlet?.attach((entrant) => this.#inTurn(() => this.#enter(entrant)))
     try {
       const filled = this.#fill().catch((error: unknown) => this.#fail(error))
       await Promise.all([filled, ...this.#pipeline.branches.map((branch, index) => this.#drain(branch, index))])
@@ -109,7 +113,8 @@ class Running {
       }
       ticking.abort()
       await ticked
-      await this.#inTurn(() => this.#flush(true))
+      // What a stop interrupts goes on at the position: its windows stay open.
+      if (!stop.aborted) await this.#inTurn(() => this.#flush(true))
     } finally {
       ticking.abort()
       await ticked
@@ -124,6 +129,14 @@ class Running {
     const passed = await stage.pass(batch, signal)
     const ack = this.#order.add(this.#ackOf(batch), stage.held)
     await buffer.push(passed, ack, signal)
+  }
+
+  /** What failed at a sink was through all steps already, and goes to that sink alone. */
+  async #enter({ batch, stage: failedAt, ack }: Entrant): Promise<void> {
+    const { stage, buffer } = this.#pipeline
+    const { signal } = this.#cancel
+    const isOfSink = stage === undefined || failedAt.startsWith('sinks.')
+    await buffer.push(isOfSink ? batch : await stage.again(batch, failedAt, signal), ack, signal)
   }
 
   async #tick(signal: AbortSignal): Promise<void> {

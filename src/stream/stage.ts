@@ -11,6 +11,7 @@ export interface PlacedStep {
 
 /** Told what became of messages before the buffer. */
 export interface StageObserver {
+  read(messages: number): void
   filtered(stage: string, messages: number): void
   failed(stage: string, messages: number): void
 }
@@ -42,7 +43,14 @@ export class Stage {
 
   /** What is left of a batch. What failed is in the dead letters when this resolves (invariant 5). */
   async pass(batch: Batch, signal: AbortSignal): Promise<Batch> {
+    this.#parts.observer?.read(batch.size)
     return await this.#through(batch, 0, signal)
+  }
+
+  /** The same for messages that failed at a stage before: they go on there, or from the beginning where it is no more. */
+  async again(batch: Batch, stage: string, signal: AbortSignal): Promise<Batch> {
+    const index = this.#parts.steps.findIndex((each) => each.stage === stage)
+    return await this.#through(batch, Math.max(0, index), signal)
   }
 
   /** What is due by time alone, oldest first; with `end` all that was held back. */

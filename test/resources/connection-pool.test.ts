@@ -4,9 +4,8 @@ import { expect, test } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
 import { httpConnection } from '../../src/connectors/http-client.ts'
 import { ConnectionPool } from '../../src/resources/connection-pool.ts'
-import type { Log } from '../../src/stream/connector.ts'
+import { quiet } from '../quiet-log.ts'
 
-const quiet: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {}, child: () => quiet }
 const signal = new AbortController().signal
 
 /** A server that tells which credentials came. */

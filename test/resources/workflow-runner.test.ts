@@ -73,6 +73,7 @@ class World {
       },
       stage: new Stage({ steps: [], deadLetters, clock: systemClock }),
       sinks: [{ name: 'a', sink, branch: new SinkBranch(parts) }],
+      keepsPosition: false,
       ping: (signal) => Promise.resolve(signal.throwIfAborted()).then(() => sink.ping()),
       openBuffer: async () => openMemoryBuffer({ messages: 20 }),
       [Symbol.asyncDispose]: async () => {

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { type Clock, systemClock } from '../../src/clock.ts'
 import type { Check } from '../../src/service/api.ts'
+import type { RouteTable } from '../../src/service/hooks/route-table.ts'
 import { openMetrics } from '../../src/service/metrics.ts'
 import { type Hooks, startService } from '../../src/service/start-service.ts'
 import { PaperApi } from './paper-api.ts'
@@ -16,6 +17,7 @@ export interface WorldOptions {
   readonly checks?: readonly Check[]
   readonly clock?: Clock
   readonly hooks?: Hooks
+  readonly routes?: RouteTable
 }
 
 const silent = { debug: () => undefined, info: () => undefined, error: () => undefined }
@@ -26,12 +28,16 @@ export function partsFor(api: PaperApi, checks: readonly Check[] = [], clock = s
 }
 
 /** A running service over a `PaperApi`, on a socket of its own. */
-export async function openWorld({ checks, clock, hooks, ...listen }: WorldOptions = {}) {
+export async function openWorld({ checks, clock, hooks, routes, ...listen }: WorldOptions = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'hermes-service-'))
   const socketPath = join(directory, 'hermes.sock')
   const api = new PaperApi()
-  const parts = partsFor(api, checks, clock)
-  const service = await startService({ socketPath, ...listen }, { ...parts, ...(hooks === undefined ? {} : { hooks }) })
+  const parts = {
+    ...partsFor(api, checks, clock),
+    ...(hooks === undefined ? {} : { hooks }),
+    ...(routes === undefined ? {} : { routes }),
+  }
+  const service = await startService({ socketPath, ...listen }, parts)
   return {
     api,
     directory,

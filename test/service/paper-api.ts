@@ -2,6 +2,17 @@ import { HermesError } from '../../src/errors.ts'
 import type { ManifestTree } from '../../src/manifest/manifest-tree.ts'
 import type { Plan } from '../../src/reconcile/plan.ts'
 import type { Api, ManifestView, WriteResult } from '../../src/service/api.ts'
+import type { DeadLetterApi, LetterSummary } from '../../src/service/dead-letter-api.ts'
+
+const paperLetter: LetterSummary = {
+  id: '018bcfe56800-00',
+  at: new Date(0).toISOString(),
+  stage: 'sinks.cold',
+  reason: 'it has no value in id',
+  attempts: 1,
+  bytes: 2,
+  excerpt: '{}',
+}
 
 /** An `Api` over a map of manifests: what the service needs to be asked about, and nothing behind it. */
 export class PaperApi implements Api {
@@ -95,6 +106,14 @@ export class PaperApi implements Api {
     const told = { type: 'warning' as const, reason: 'HttpTimeout', message: 'late', count: 2, firstAt: at, lastAt: at }
     const all = [{ ...told, key: 'SourceDefinition/prices' }, told]
     return key === undefined ? all : all.filter((each) => 'key' in each && each.key === key)
+  }
+
+  /** A letter of every workflow; tests with more to ask put another part in its place. */
+  deadLetters: DeadLetterApi = {
+    list: async () => [paperLetter],
+    show: async () => ({ ...paperLetter, position: { at: 1 }, payload: '{}', encoding: 'utf-8' }),
+    drop: async () => ({ letters: 1 }),
+    retry: async () => ({ letters: 1 }),
   }
 
   async trace(table: string) {

@@ -40,5 +40,7 @@ async function empty(home: Home): Promise<void> {
       : `SELECT tablename AS name FROM pg_tables WHERE schemaname = current_schema() AND tablename NOT LIKE 'hermes%'`,
   )
   for (const { name } of tables) await home.witness(`DROP TABLE "${String(name)}"`)
-  await home.witness('DELETE FROM hermes_retries')
+  for (const name of ['hermes_retries', 'hermes_dead_letters', 'hermes_checkpoints']) {
+    await home.witness(`DELETE FROM ${name}`)
+  }
 }

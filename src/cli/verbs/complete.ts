@@ -46,6 +46,8 @@ async function operandsOf(verb: string, config: () => Config): Promise<readonly 
       return (await keys(config())).filter((key) => key.startsWith('SourceDefinition/')).map((key) => key.slice(17))
     case 'trace':
       return await tables(config())
+    case 'dead-letters':
+      return ['list', 'show', 'retry', 'drop']
     case 'completion':
       return ['bash', 'zsh', 'fish']
     default:

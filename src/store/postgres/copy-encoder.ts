@@ -32,7 +32,14 @@ const fields = {
     buffer.int32(8)
     writeInstant(buffer, value as string)
   },
-  json: (buffer, value) => buffer.text(value as string, 1),
+  json: (buffer, value) => {
+    if (typeof value === 'string') return buffer.text(value, 1)
+    // JSON as it came, in UTF-8: the server looks at it.
+    const bytes = value as Uint8Array
+    buffer.int32(bytes.length + 1)
+    buffer.byte(1)
+    buffer.raw(bytes)
+  },
   bytes: (buffer, value) => {
     const bytes = value as Uint8Array
     buffer.int32(bytes.length)

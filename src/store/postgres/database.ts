@@ -2,7 +2,7 @@ import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient } f
 import type { Pool, PoolClient } from 'pg'
 import type { Database, Loader, SqlValue } from '../database.ts'
 import type { HermesTables } from '../hermes-tables.ts'
-import { checkSchemaVersion, ownTablesSql } from '../own-tables.ts'
+import { checkSchemaVersion, ownTables, ownTablesSql } from '../own-tables.ts'
 import { identifier } from '../sql-text.ts'
 import { type Address, cancelQuery, inTransaction, openPool, parseAddress, withClient } from './connection.ts'
 import { isCollision, postgresError } from './failure.ts'
@@ -109,9 +109,12 @@ async function createOwnTables(address: Address, pool: Pool): Promise<void> {
   await inTransaction(pool, async (client) => {
     await client.query(`SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext('hermes own tables'))`)
     if (address.schema !== undefined) await client.query(`CREATE SCHEMA IF NOT EXISTS ${identifier(address.schema)}`)
-    const found = await client.query(`SELECT pg_catalog.to_regclass('hermes_meta') IS NOT NULL AS found`)
-    if (found.rows[0].found !== true) await client.query(ownTablesSql)
-    const version = await client.query(`SELECT value FROM hermes_meta WHERE key = 'schema_version'`)
-    checkSchemaVersion(version.rows[0]?.value, address.location)
+    const named = `SELECT each FROM pg_catalog.unnest($1::text[]) AS each WHERE pg_catalog.to_regclass(each) IS NOT NULL`
+    const found = await client.query<{ each: string }>(named, [ownTables])
+    if (found.rows.some(({ each }) => each === 'hermes_meta')) {
+      const version = await client.query(`SELECT value FROM hermes_meta WHERE key = 'schema_version'`)
+      checkSchemaVersion(version.rows[0]?.value, address.location)
+    }
+    if (found.rows.length < ownTables.length) await client.query(ownTablesSql)
   })
 }

@@ -3,7 +3,8 @@ import { resolve } from 'node:path'
 import { Kysely } from 'kysely'
 import type { Database } from '../database.ts'
 import type { HermesTables } from '../hermes-tables.ts'
-import { checkSchemaVersion, ownTablesSql } from '../own-tables.ts'
+import { checkSchemaVersion, ownTables, ownTablesSql } from '../own-tables.ts'
+import { textList } from '../text-list.ts'
 import { sqliteDialect } from './kysely-driver.ts'
 import { sqliteLoader } from './loader.ts'
 import type { QueryAnswer } from './protocol.ts'
@@ -51,25 +52,35 @@ function reads(sql: string): boolean {
   return /^\s*(?:select|with|values|pragma|explain)\b/i.test(sql)
 }
 
-/** A database that is ours already takes no writer: its thread starts with the first write, if there is one. */
+/** A database that has all of our tables takes no writer: its thread starts with the first write, if there is one. */
 async function createOwnTables(database: Database, file: string): Promise<void> {
-  let version = existsSync(file) ? await ownVersion(database) : undefined
-  if (version === undefined) {
+  let found = existsSync(file) ? await ownState(database) : undefined
+  checkSchemaVersion(found?.version, database.location)
+  if (found?.complete === true) return
+  if (found === undefined) {
     // Only a writer creates the file and turns WAL on; another process may have made the tables meanwhile.
     await database.script('')
-    version = await ownVersion(database)
+    found = await ownState(database)
+    checkSchemaVersion(found.version, database.location)
   }
-  if (version === undefined) await database.script(ownTablesSql)
-  checkSchemaVersion(version, database.location)
+  if (!found.complete) await database.script(ownTablesSql)
 }
 
-async function ownVersion(database: Database): Promise<string | undefined> {
-  const tables = await database.query(`SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'hermes_meta'`)
-  if (tables.length === 0) return undefined
+interface OwnState {
+  readonly complete: boolean
+  readonly version: string | undefined
+}
+
+async function ownState(database: Database): Promise<OwnState> {
+  const list = textList('sqlite')
+  const sql = `SELECT name FROM sqlite_schema WHERE type = 'table' AND name IN (SELECT l.value FROM ${list.from(1)} AS l)`
+  const tables = await database.query<{ name: string }>(sql, [list.value(ownTables)])
+  const complete = tables.length === ownTables.length
+  if (!tables.some(({ name }) => name === 'hermes_meta')) return { complete, version: undefined }
   const row = await database.kysely
     .selectFrom('hermes_meta')
     .select('value')
     .where('key', '=', 'schema_version')
     .executeTakeFirst()
-  return row?.value
+  return { complete, version: row?.value }
 }

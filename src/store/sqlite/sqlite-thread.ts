@@ -109,7 +109,7 @@ export class SqliteThread implements AsyncDisposable {
   #error(failure: ThreadFailure): HermesError {
     if (failure.hermes !== undefined) return new HermesError(errorCode(failure.hermes), failure.message)
     const code = unavailable.has((failure.errcode ?? 0) & 255) ? 'database_unavailable' : 'database_error'
-    return new HermesError(code, `${this.#settings.path}: ${failure.message}`)
+    return new HermesError(code, `${this.#settings.path}: ${failure.message}`, { cause: failure })
   }
 
   /** Lets the thread finish what it was asked for, then ends it. */

@@ -1,0 +1,159 @@
+import type { FromSchema } from 'json-schema-to-ts'
+import { headerNamePattern } from '../http-connection-config.ts'
+import { jsonPathPattern } from '../json-path.ts'
+
+const duration = { type: ['string', 'integer'], format: 'duration', minimum: 0, maximum: 0 } as const
+const path = { type: 'string', minLength: 1, pattern: jsonPathPattern } as const
+const secret = { type: 'string', minLength: 1, 'x-template': true, 'x-secret': true } as const
+
+const reconnect = {
+  type: 'object',
+  description:
+    'Waits between two tries to connect: they double from `first` to `most`, and up to half of each is left to chance, ' +
+    'so that many clients do not come back at once. They begin anew once a connection held for as long as `most`.',
+  additionalProperties: false,
+  default: {},
+  properties: {
+    first: { ...duration, default: '1s', description: 'The first wait.' },
+    most: { ...duration, default: '60s', description: 'The longest wait.' },
+  },
+} as const
+
+const ping = {
+  type: 'object',
+  description: 'How a connection is noticed that is dead although nobody closed it.',
+  additionalProperties: false,
+  default: {},
+  properties: {
+    every: {
+      ...duration,
+      default: '20s',
+      description:
+        'Time between two pings; when nothing at all comes between two of them, the connection is made anew. 0: none.',
+    },
+    message: {
+      description:
+        'Sent instead of a ping of the protocol, for servers that want one of their own; text as it is, anything else ' +
+        'as JSON. What the server answers is a message like the others.',
+      'x-template': true,
+      'x-secret': true,
+    },
+  },
+} as const
+
+const sequence = {
+  type: 'object',
+  description:
+    'Numbers that grow by one from message to message, so that a lost one is noticed. They are counted for each ' +
+    'connection afresh; one that is missing, and one that goes back, is a gap. A message without the number is not ' +
+    'looked at; one with the number of the message before is left out, and counted.',
+  additionalProperties: false,
+  required: ['field'],
+  properties: {
+    field: { ...path, description: 'Path to the number in a message: sequence_num.' },
+    per: {
+      ...path,
+      description: 'Path to what has numbers of its own: product_id. Left out: one row for all messages.',
+    },
+    onGap: {
+      enum: ['restart', 'report'],
+      default: 'restart',
+      description:
+        'restart: what follows the gap is left out, the connection is made anew and the subscriptions are sent again. ' +
+        'report: the gap is logged and counted, and the messages go on.',
+    },
+  },
+} as const
+
+const stale = {
+  type: 'object',
+  description: 'Leaves out messages that are old when they arrive, and counts them.',
+  additionalProperties: false,
+  required: ['field', 'olderThan'],
+  properties: {
+    field: {
+      ...path,
+      description:
+        'Path to the time in a message: RFC 3339 text, or seconds, milliseconds, microseconds or nanoseconds since 1970 ' +
+        '(told apart by their size). A message without a time is kept.',
+    },
+    olderThan: { ...duration, description: 'The greatest age, 5s.' },
+  },
+} as const
+
+const tls = {
+  type: 'object',
+  description: 'Trust and identity for wss.',
+  additionalProperties: false,
+  properties: {
+    ca: { ...secret, description: 'PEM certificates to trust instead of the public ones.' },
+    cert: { ...secret, description: 'PEM certificate of this client.' },
+    key: { ...secret, description: 'PEM key of this client.' },
+    servername: { type: 'string', minLength: 1, description: 'Name to expect in the certificate.' },
+    insecureSkipVerify: { type: 'boolean', default: false, description: 'Accepts any certificate. For tests only.' },
+  },
+} as const
+
+/** The schema of `source.websocket`. */
+export const websocketSchema = {
+  type: 'object',
+  description:
+    'Messages that a WebSocket server sends, each as the bytes it came in. The connection is made anew when it is lost; ' +
+    'what was sent in between is gone, for the protocol knows no acknowledgement. When the workflow cannot keep up, ' +
+    'nothing more is read from the socket until it can.',
+  additionalProperties: false,
+  required: ['url'],
+  properties: {
+    url: {
+      type: 'string',
+      minLength: 1,
+      pattern: '^(wss?://|\\$\\{)',
+      'x-pattern-hint': 'a ws:// or wss:// address',
+      'x-template': true,
+      'x-secret': true,
+      description: 'Where to connect. Logs and errors name its scheme, host and port only.',
+    },
+    headers: {
+      type: 'object',
+      description: 'Headers of the request that opens the connection.',
+      propertyNames: { pattern: headerNamePattern },
+      additionalProperties: { type: 'string', 'x-template': true, 'x-secret': true },
+    },
+    protocols: {
+      type: 'array',
+      description: 'Subprotocols to offer, in order of preference.',
+      items: { type: 'string', pattern: headerNamePattern },
+      uniqueItems: true,
+    },
+    subscribe: {
+      type: 'array',
+      description: 'Sent one after the other whenever a connection is made: text as it is, anything else as JSON.',
+      items: {},
+      'x-template': true,
+      'x-secret': true,
+    },
+    reconnect,
+    ping,
+    idleTimeout: {
+      ...duration,
+      default: 0,
+      description: 'A connection without a message for so long is made anew, though it answers pings. 0: never.',
+    },
+    connectTimeout: { ...duration, default: '10s', description: 'Time for a connection to be made.' },
+    sequence,
+    stale,
+    maxPayload: {
+      type: 'integer',
+      minimum: 1,
+      maximum: 1_073_741_824,
+      default: 16_777_216,
+      description: 'Largest message in bytes, as decompressed; a connection that brings a larger one is made anew.',
+    },
+    compression: { type: 'boolean', default: false, description: 'Offers permessage-deflate: less traffic, more CPU.' },
+    tls,
+  },
+} as const
+
+export type WebsocketConfig = FromSchema<typeof websocketSchema>
+export type SequenceConfig = NonNullable<WebsocketConfig['sequence']>
+export type StaleConfig = NonNullable<WebsocketConfig['stale']>
