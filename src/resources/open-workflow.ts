@@ -52,7 +52,8 @@ export interface OpenSink {
 /** Both ends of a workflow and what is between them but for the buffer, open and not running. */
 export interface OpenWorkflow extends AsyncDisposable {
   readonly source: Source
-  readonly stage: Stage
+  /** What stands between, for one run; `state` is what its steps gave the one before. */
+  openStage(state: unknown): Promise<Stage>
   readonly sinks: readonly OpenSink[]
   /** Its only sink commits the source's position with the rows: nobody else may write it. */
   readonly keepsPosition: boolean
@@ -89,11 +90,14 @@ export async function openWorkflow(
     const branch = new SinkBranch({ ...about, retry: view.retry, deadLetters, clock, random: Math.random })
     opened.push({ name: each.name, sink, branch })
   }
-  const stage = new Stage({ steps: await stepsOf(view, parts.root), deadLetters, clock, observer })
+  const openStage = async (state: unknown): Promise<Stage> =>
+    new Stage({ steps: await stepsOf(view, parts.root, state), deadLetters, clock, observer })
+  // What is wrong with a step shows now, and not when the workflow starts.
+  await openStage(undefined)
   const stack = opening.move()
   return {
     source,
-    stage,
+    openStage,
     sinks: opened,
     keepsPosition,
     ping: async (signal) => {
@@ -166,7 +170,7 @@ function takesOf({ name, routes }: SinkView): (route: string | undefined) => boo
   return (route) => route !== undefined && taken.has(route)
 }
 
-async function stepsOf(view: WorkflowView, root: string): Promise<readonly PlacedStep[]> {
+async function stepsOf(view: WorkflowView, root: string, state: unknown): Promise<readonly PlacedStep[]> {
   const registry = steps as unknown as Registry<StepConnector<unknown>>
   const { validate } = view
   const key = readText(view.key)
@@ -178,7 +182,7 @@ async function stepsOf(view: WorkflowView, root: string): Promise<readonly Place
     ...(hasLabels ? [{ stage: 'delivery', step: labelling(labels) }] : []),
     ...view.steps.map((chosen, index) => ({
       stage: `steps[${index}].${chosen.type}`,
-      step: chosenFrom(registry, chosen).open(chosen.config),
+      step: chosenFrom(registry, chosen).open(chosen.config, state),
     })),
   ]
 }

@@ -26,6 +26,7 @@ export class PositionKeeper {
   readonly #options: PositionKeeperOptions
   readonly #ending = new AbortController()
   #position: unknown
+  #state: unknown
   #isDirty = false
   #saving: Promise<void> | undefined
 
@@ -38,18 +39,24 @@ export class PositionKeeper {
     return this.#position
   }
 
-  /** Where the source goes on. */
-  async read(): Promise<unknown> {
+  /** Where the source goes on, and what the steps have to know of what came before. */
+  async read(): Promise<{ readonly position: unknown; readonly state: unknown }> {
     const { workflow, positions } = this.#options
-    if (!this.#isDirty) this.#position = (await positions.read()).get(workflow)
-    return this.#position
+    if (!this.#isDirty) {
+      const kept = (await positions.read()).get(workflow)
+      const both = isWithState(kept) ? kept : { $position: kept, $state: undefined }
+      this.#position = both.$position
+      this.#state = both.$state
+    }
+    return { position: this.#position, state: this.#state }
   }
 
   /** Everything up to this position is durable. */
-  moved(position: unknown): void {
+  moved(position: unknown, state?: unknown): void {
     if (position === undefined) return
     const isFirst = this.#position === undefined
     this.#position = position
+    this.#state = state
     this.#isDirty = true
     this.#saving ??= this.#saveLater(isFirst ? 0 : SAVE_MS)
   }
@@ -58,7 +65,7 @@ export class PositionKeeper {
   async flush(): Promise<void> {
     if (!this.#isDirty) return
     const { workflow, positions, log } = this.#options
-    const position = this.#position
+    const position = this.#state === undefined ? this.#position : { $position: this.#position, $state: this.#state }
     this.#isDirty = false
     try {
       await positions.save(new Map([[workflow, position]]))
@@ -79,4 +86,14 @@ export class PositionKeeper {
     await this.flush()
     this.#saving = this.#isDirty && !this.#ending.signal.aborted ? this.#saveLater(SAVE_MS) : undefined
   }
+}
+
+/** A position that is kept together with what steps have to know. */
+interface WithState {
+  readonly $position: unknown
+  readonly $state: unknown
+}
+
+function isWithState(kept: unknown): kept is WithState {
+  return typeof kept === 'object' && kept !== null && '$state' in kept
 }

@@ -1,11 +1,13 @@
-import { type ErrorCode, errorTable } from '../errors.ts'
+import { steps } from '../connectors/index.ts'
+import { type ErrorCode, errorTable, toHermesError } from '../errors.ts'
 import type { Manifest, Problem } from '../manifest/manifest.ts'
+import type { StepConnector } from '../stream/step.ts'
 import type { WorkflowSpec } from './workflow-spec.ts'
 import { workflowView } from './workflow-view.ts'
 
 /** What a schema cannot say of a Workflow. */
 export function checkWorkflow(manifest: Manifest<WorkflowSpec>): Problem[] {
-  return [...nameProblems(manifest), ...routeProblems(manifest), ...windowProblems(manifest)]
+  return [...nameProblems(manifest), ...routeProblems(manifest), ...windowProblems(manifest), ...stepProblems(manifest)]
 }
 
 function nameProblems(manifest: Manifest<WorkflowSpec>): Problem[] {
@@ -25,6 +27,20 @@ function windowProblems(manifest: Manifest<WorkflowSpec>): Problem[] {
   return windows.slice(1).map((index) => {
     const message = 'a workflow has one aggregate: send its results into another workflow for the next'
     return problem(manifest, 'invalid_value', `spec.steps[${index}].aggregate`, message)
+  })
+}
+
+/** What a step finds wrong with its settings beyond their schema. */
+function stepProblems(manifest: Manifest<WorkflowSpec>): Problem[] {
+  const registry = steps as unknown as Readonly<Record<string, StepConnector<unknown>>>
+  return workflowView(manifest).steps.flatMap(({ type, config }, index) => {
+    try {
+      registry[type]?.open(config)
+      return []
+    } catch (error) {
+      const { code, message } = toHermesError(error, 'invalid_value')
+      return [problem(manifest, code, `spec.steps[${index}].${type}`, message)]
+    }
   })
 }
 

@@ -135,9 +135,10 @@ export class WorkflowRun implements AsyncDisposable {
     try {
       await using buffer = await opened.openBuffer()
       this.#buffer = buffer
-      const from = await this.#keeper.read()
+      const { position: from, state } = await this.#keeper.read()
+      const stage = await opened.openStage(state)
       this.#enter('running')
-      const { source, stage, sinks, keepsPosition } = opened
+      const { source, sinks, keepsPosition } = opened
       await runPipeline({
         source,
         from,
@@ -148,9 +149,9 @@ export class WorkflowRun implements AsyncDisposable {
         stop: this.#stop.signal,
         signal: this.#abort.signal,
         clock,
-        onAck: (position) => {
+        onAck: (position, stepState) => {
           if (this.#failures > 0) this.#settle()
-          if (source.ack === undefined && !keepsPosition) this.#keeper.moved(position)
+          if (source.ack === undefined && !keepsPosition) this.#keeper.moved(position, stepState)
         },
       })
     } finally {

@@ -1,6 +1,8 @@
 /** One batch on its way: it may be released when it is done itself, and so is everything that was made of it. */
 interface Entry {
-  readonly release: () => void
+  readonly release: (state: unknown) => void
+  /** What steps had to remember when it was no longer needed. */
+  state: unknown
   done: boolean
   /** What was made of this batch together with others, and is not done yet. */
   waiting: number
@@ -19,12 +21,12 @@ export class AckOrder {
 
   /**
    * Adds a batch, after which so many of the newest, this one included, are held back; those that no longer are went
-   * into what is sent on with this batch. `release` is called once, when it is its turn. Returns the acknowledgement of
-   * what is sent on.
+   * into what is sent on with this batch. `release` is called once, when it is its turn, with the state of the steps as
+   * of when it was no longer held back. Returns the acknowledgement of what is sent on.
    */
-  add(release: () => void, held: number): () => void {
-    const freed = this.#free(held - 1)
-    const entry: Entry = { release, done: false, waiting: 0 }
+  add(release: (state: unknown) => void, held: number, state?: unknown): () => void {
+    const freed = this.#free(held - 1, state)
+    const entry: Entry = { release, state, done: false, waiting: 0 }
     this.#entries.push(entry)
     this.#held = held
     return () => {
@@ -40,8 +42,8 @@ export class AckOrder {
    * So many batches were made of what was held back, and so many of the newest are held still: the others wait until
    * all that was made is acknowledged. Returns the acknowledgement, to be called once for each.
    */
-  flushed(made: number, held: number): () => void {
-    const freed = made === 0 ? [] : this.#free(held)
+  flushed(made: number, held: number, state?: unknown): () => void {
+    const freed = made === 0 ? [] : this.#free(held, state)
     this.#held = held
     let left = made
     if (made === 0) this.#drain()
@@ -52,10 +54,13 @@ export class AckOrder {
   }
 
   /** Has those wait that were held back and will not be any more. */
-  #free(held: number): readonly Entry[] {
+  #free(held: number, state: unknown): readonly Entry[] {
     const count = this.#entries.length
     const freed = this.#entries.slice(Math.max(0, count - this.#held), Math.max(0, count - Math.max(0, held)))
-    for (const entry of freed) entry.waiting += 1
+    for (const entry of freed) {
+      entry.waiting += 1
+      entry.state = state
+    }
     return freed
   }
 
@@ -68,7 +73,7 @@ export class AckOrder {
     for (let [first] = this.#entries; first !== undefined; [first] = this.#entries) {
       if (!first.done || first.waiting > 0 || this.#entries.length <= this.#held) return
       this.#entries.shift()
-      first.release()
+      first.release(first.state)
     }
   }
 }

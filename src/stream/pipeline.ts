@@ -32,8 +32,8 @@ export interface Pipeline {
   readonly signal: AbortSignal
   /** For windows; those of a stage without one open and close with messages alone. */
   readonly clock?: Clock
-  /** Called in the source's order, once everything up to a batch is durable. */
-  onAck?(position: Position): void
+  /** Called in the source's order, once everything up to a batch is durable; `state` is the stage's as of then. */
+  onAck?(position: Position, state?: unknown): void
 }
 
 /** What was made durable, without what the buffer dropped. */
@@ -127,7 +127,7 @@ class Running {
     const { signal } = this.#cancel
     if (stage === undefined) return await buffer.push(batch, this.#ackOf(batch), signal)
     const passed = await stage.pass(batch, signal)
-    const ack = this.#order.add(this.#ackOf(batch), stage.held)
+    const ack = this.#order.add(this.#ackOf(batch), stage.held, stage.state)
     await buffer.push(passed, ack, signal)
   }
 
@@ -159,7 +159,7 @@ class Running {
     if (stage?.hasWindows !== true) return
     const { signal } = this.#cancel
     const flushed = await stage.flush(end, signal)
-    const ack = this.#order.flushed(flushed.length, stage.held)
+    const ack = this.#order.flushed(flushed.length, stage.held, stage.state)
     for (const batch of flushed) await buffer.push(batch, ack, signal)
   }
 
@@ -170,12 +170,12 @@ class Running {
   }
 
   /** Holds nothing of the batch but where it ends. */
-  #ackOf({ position, size }: Batch): () => void {
-    return () => {
+  #ackOf({ position, size }: Batch): (state?: unknown) => void {
+    return (state) => {
       this.#moved.messages += size
       this.#moved.batches += 1
       this.#pipeline.source.ack?.(position)
-      this.#pipeline.onAck?.(position)
+      this.#pipeline.onAck?.(position, state)
     }
   }
 }

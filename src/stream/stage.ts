@@ -41,6 +41,11 @@ export class Stage {
     return this.#parts.steps.reduce((most, { step }) => Math.max(most, step.held?.() ?? 0), 0)
   }
 
+  /** What its steps have to know at the next start, at the moment. */
+  get state(): unknown {
+    return this.#parts.steps.find(({ step }) => step.state !== undefined)?.step.state?.()
+  }
+
   /** What is left of a batch. What failed is in the dead letters when this resolves (invariant 5). */
   async pass(batch: Batch, signal: AbortSignal): Promise<Batch> {
     this.#parts.observer?.read(batch.size)

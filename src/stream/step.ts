@@ -33,6 +33,11 @@ export interface Step {
    * acknowledgement waits. 0, or absent, when nothing is held back.
    */
   held?(): number
+  /**
+   * What it has to know at the next start about what it sent on before, as JSON: it is kept with the position as of when
+   * the batches before that were no longer needed, and given to `open`. Absent for steps that need nothing of the kind.
+   */
+  state?(): unknown
 }
 
 /** One step type: its schema, its documentation and its behaviour in one file. */
@@ -40,6 +45,6 @@ export interface StepConnector<Config> {
   readonly type: string
   readonly summary: string
   readonly config: Readonly<Record<string, unknown>>
-  /** Opens it for one run; expressions in `config` were checked, and are compiled here. */
-  open(config: Config): Step
+  /** Opens it for one run; expressions in `config` were checked, and are compiled here. `state` is what it gave before. */
+  open(config: Config, state?: unknown): Step
 }

@@ -71,7 +71,7 @@ class World {
         ping: async () => {},
         [Symbol.asyncDispose]: async () => {},
       },
-      stage: new Stage({ steps: [], deadLetters, clock: systemClock }),
+      openStage: async () => new Stage({ steps: [], deadLetters, clock: systemClock }),
       sinks: [{ name: 'a', sink, branch: new SinkBranch(parts) }],
       keepsPosition: false,
       ping: (signal) => Promise.resolve(signal.throwIfAborted()).then(() => sink.ping()),

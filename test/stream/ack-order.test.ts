@@ -53,6 +53,18 @@ describe('the order of acknowledgements', () => {
     expect(released).toEqual([0, 1])
   })
 
+  it('hands on what steps remembered when a batch was no longer held back', () => {
+    const order = new AckOrder()
+    const released: unknown[] = []
+    const add = (held: number, state: unknown): (() => void) => order.add((of) => released.push(of), held, state)
+    add(0, 'before')()
+    const acks = [add(1, 'open'), add(2, 'open')]
+    for (const ack of acks) ack()
+    add(1, 'closed the first two')()
+    order.flushed(1, 0, 'closed the last')()
+    expect(released).toEqual(['before', 'closed the first two', 'closed the first two', 'closed the last'])
+  })
+
   it('releases in order, each once, and nothing that is held back (property)', () => {
     const move = fc.oneof(
       fc.record({ kind: fc.constant('add' as const), held: fc.nat({ max: 4 }) }),

@@ -33,7 +33,12 @@ export const aggregateStep: StepConnector<AggregateConfig> = {
   type: 'aggregate',
   summary: 'Counts, sums and more over windows of time and groups.',
   config: aggregateConfig,
-  open: (config) => openAggregate(config),
+  open: (config, state) => openAggregate(config, (state as KeptState | undefined)?.closedUpTo),
+}
+
+/** What is kept of it with the position. */
+interface KeptState {
+  readonly closedUpTo?: number
 }
 
 /** Opens an aggregate; `closedBefore` is what `closedUpTo` was where the source goes on. Throws `invalid_value`. */
@@ -119,6 +124,11 @@ class Aggregate implements AggregateStep {
   closedUpTo(): number | undefined {
     const time = this.#windows.closedUpTo
     return Number.isFinite(time) ? time : undefined
+  }
+
+  state(): KeptState {
+    const closedUpTo = this.closedUpTo()
+    return closedUpTo === undefined ? {} : { closedUpTo }
   }
 
   /** Time goes on; it closes windows where it is the events' time. */
