@@ -32,6 +32,11 @@ export const streamErrors = {
     summary: 'The body of a webhook is larger than its workflow takes.',
     fix: 'Send less at once, or raise maxBytes.',
   },
+  file_sink_failed: {
+    next: 'retry',
+    summary: 'A file that a workflow writes to could not be written.',
+    fix: 'Check the free space, the permissions and the disk.',
+  },
   buffer_damaged: {
     next: 'stalled',
     summary: 'A buffer on disk cannot be used.',

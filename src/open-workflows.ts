@@ -93,7 +93,7 @@ export function openWorkflows(parts: WorkflowsParts): Workflows {
     },
   })
   return {
-    controller: controller as Controller,
+    controller,
     runner,
     figures: () =>
       runner.names.map((workflow) => {

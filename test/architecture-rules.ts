@@ -59,6 +59,9 @@ export const owners: Readonly<Record<string, readonly string[]>> = {
   chokidar: ['origin'],
   bottleneck: ['connectors'],
   ws: ['connectors'],
+  ioredis: ['connectors'],
+  '@nats-io/transport-node': ['connectors'],
+  '@nats-io/jetstream': ['connectors'],
   fastify: ['service'],
   commander: ['cli'],
 }

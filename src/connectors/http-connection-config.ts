@@ -1,11 +1,9 @@
 import type { FromSchema } from 'json-schema-to-ts'
+import { headerNamePattern } from './header-name.ts'
 
 const secret = { type: 'string', minLength: 1, 'x-template': true, 'x-secret': true } as const
 const secretOnly = { ...secret, 'x-secret-only': '.', description: 'Only from a secret: `${secrets.NAME}`.' } as const
 const duration = { type: ['string', 'integer'], format: 'duration', minimum: 0, maximum: 0 } as const
-
-/** What a header name may be. */
-export const headerNamePattern = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
 
 /** Names of headers that prove who asks; what some hosts want against forged forms is no secret. */
 const secretHeaders =

@@ -1,9 +1,21 @@
 import { fileBuffer } from './buffers/file.ts'
+import { jetstreamBuffer } from './buffers/jetstream.ts'
 import { memoryBuffer } from './buffers/memory.ts'
 import { httpConnectionSchema } from './http-connection-config.ts'
+import { dropSink } from './sinks/drop.ts'
+import { fileSink } from './sinks/file.ts'
+import { httpSink } from './sinks/http.ts'
+import { natsSink } from './sinks/nats.ts'
+import { redisSink } from './sinks/redis.ts'
+import { stdoutSink } from './sinks/stdout.ts'
 import { workflowTableSink } from './sinks/workflow-table.ts'
 import { fileSource } from './sources/file.ts'
+import { followFileSource } from './sources/follow-file.ts'
+import { generateSource } from './sources/generate.ts'
 import { httpSource } from './sources/http.ts'
+import { natsSource } from './sources/nats.ts'
+import { redisSource } from './sources/redis.ts'
+import { stdinSource } from './sources/stdin.ts'
 import { webhookSource } from './sources/webhook.ts'
 import { websocketSource } from './sources/websocket.ts'
 
@@ -14,11 +26,27 @@ export { validators } from './validators/index.ts'
 export const sources = { http: httpSource, file: fileSource } as const
 
 /** Every type of source that a workflow follows. */
-export const streamSources = { websocket: websocketSource, webhook: webhookSource } as const
+export const streamSources = {
+  generate: generateSource,
+  file: followFileSource,
+  stdin: stdinSource,
+  websocket: websocketSource,
+  webhook: webhookSource,
+  redis: redisSource,
+  nats: natsSource,
+} as const
 
-export const buffers = { memory: memoryBuffer, file: fileBuffer } as const
+export const buffers = { memory: memoryBuffer, file: fileBuffer, jetstream: jetstreamBuffer } as const
 
-export const sinks = { table: workflowTableSink } as const
+export const sinks = {
+  table: workflowTableSink,
+  file: fileSink,
+  http: httpSink,
+  redis: redisSink,
+  nats: natsSink,
+  stdout: stdoutSink,
+  drop: dropSink,
+} as const
 
 /** The schemas of what a Connection can be, by its key. */
 export const connectionSchemas = { http: httpConnectionSchema } as const

@@ -7,7 +7,7 @@ export type JsonSchema = Readonly<Record<string, unknown>>
 /**
  * What the manifest room has to know of a kind. Besides JSON Schema's own keywords, `spec` may use
  * `format: duration` · `x-template: true` (strings here may hold `${…}`) · `x-secret: true` (and `${secrets.NAME}` too) ·
- * `x-expression: true` (the string is bare CEL) · `x-path: true` (a path from the manifests directory) · `x-one-of: [names]` (exactly one
+ * `x-message-template: true` (strings here may hold `${…}` over each message) · `x-expression: true` (the string is bare CEL) · `x-path: true` (a path from the manifests directory) · `x-one-of: [names]` (exactly one
  * of these fields) · `x-pattern-hint: text` (what `pattern` wants, in words).
  * `x-secret-only: PATTERN` (a text that matches must read a secret) · `x-secret-fields: PATTERN` (the same for fields with
  * such names, in upper or lower case, that `properties` does not list).

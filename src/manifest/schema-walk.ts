@@ -6,6 +6,8 @@ export interface TextRule {
   readonly template: boolean
   readonly secret: boolean
   readonly expression: boolean
+  /** `${…}` may stand in it over a message: it is evaluated for each, and not when the manifest comes into force. */
+  readonly perMessage: boolean
   /** A text that matches must read a secret. */
   readonly secretOnly?: RegExp
 }
@@ -29,7 +31,7 @@ function walk(value: unknown, place: SchemaPlace, path: Path, visit: Visit): unk
 }
 
 const roots = new WeakMap<JsonSchema, SchemaPlace>()
-const noRule: TextRule = { template: false, secret: false, expression: false }
+const noRule: TextRule = { template: false, secret: false, expression: false, perMessage: false }
 
 function rootOf(schema: JsonSchema): SchemaPlace {
   const known = roots.get(schema)
@@ -57,6 +59,7 @@ class SchemaPlace {
       template,
       secret,
       expression: has('x-expression'),
+      perMessage: inherited.perMessage || has('x-message-template'),
       ...(secretOnly === undefined ? {} : { secretOnly: new RegExp(secretOnly, 'u') }),
     }
   }

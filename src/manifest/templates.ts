@@ -58,9 +58,10 @@ function faultsOf(text: string, rule: TextRule, scope: Scope): readonly Fault[] 
     const compiled = tryCompile(text, scope)
     return 'code' in compiled ? [compiled] : secretFaults(compiled.references, rule, 0)
   }
-  if (!rule.template && !hasExpression(text)) return []
+  const takesTemplate = rule.template || rule.perMessage
+  if (!takesTemplate && !hasExpression(text)) return []
   const { template, faults } = tryTemplate(text, scope)
-  if (!rule.template && !isOfElement(text, template, scope)) {
+  if (!takesTemplate && !isOfElement(text, template, scope)) {
     return [notAllowed('no ${…} may stand here', text.indexOf('${'))]
   }
   const literal = faults.length > 0 ? [] : literalFaults(text, template, rule)

@@ -34,6 +34,7 @@ function compile(definition: KindDefinition): ValidateFunction {
   ajv.addFormat('duration', (text: string) => parseDuration(text) !== undefined)
   ajv.addVocabulary([
     'x-template',
+    'x-message-template',
     'x-secret',
     'x-secret-only',
     'x-secret-fields',

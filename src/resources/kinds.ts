@@ -1,4 +1,5 @@
 import { buffers, connectionSchemas, sinks, sources, steps, streamSources, validators } from '../connectors/index.ts'
+import { generateScope } from '../connectors/sources/generate.ts'
 import { messageScope } from '../connectors/steps/message-scope.ts'
 import type { ErrorCode } from '../errors.ts'
 import { errorTable } from '../errors.ts'
@@ -38,7 +39,7 @@ export const kinds: readonly KindDefinition[] = [
     plural: 'workflows',
     summary: 'One running pipeline: from a source through steps and a buffer into sinks.',
     spec: workflowSchema({ sources: streamSources, validators, steps, buffers, sinks }),
-    scope: () => messageScope,
+    scope: () => ({ ...generateScope, ...messageScope }),
     check: (manifest) => checkWorkflow(manifest as Manifest<WorkflowSpec>),
   },
 ]

@@ -104,10 +104,7 @@ export async function openWorkflow(
       await Promise.all([source.ping(signal), ...opened.map(({ sink }) => sink.ping(signal))])
     },
     openBuffer: () => {
-      const connector = chosenFrom<BufferConnector<unknown>>(
-        buffers as unknown as Registry<BufferConnector<unknown>>,
-        view.buffer,
-      )
+      const connector = chosenFrom<BufferConnector<unknown>>(buffers, view.buffer)
       const dir = bufferDir(parts.dataDir, manifest.name)
       return connector.open(view.buffer.config, { dir, consumers: opened.map(({ name }) => name), clock, log })
     },
@@ -199,7 +196,8 @@ function readText(text: string | undefined): ReadText | undefined {
     const variables = new MessageVariables(batch, now)
     return (index) => {
       const read = expression.evaluate(variables.at(index))
-      return read === undefined || read === null ? undefined : String(read)
+      if (read === undefined || read === null) return undefined
+      return typeof read === 'string' ? read : JSON.stringify(read)
     }
   }
 }

@@ -1,4 +1,4 @@
-import { steps } from '../connectors/index.ts'
+import { steps as registry } from '../connectors/index.ts'
 import { type ErrorCode, errorTable, toHermesError } from '../errors.ts'
 import type { Manifest, Problem } from '../manifest/manifest.ts'
 import type { StepConnector } from '../stream/step.ts'
@@ -32,10 +32,10 @@ function windowProblems(manifest: Manifest<WorkflowSpec>): Problem[] {
 
 /** What a step finds wrong with its settings beyond their schema. */
 function stepProblems(manifest: Manifest<WorkflowSpec>): Problem[] {
-  const registry = steps as unknown as Readonly<Record<string, StepConnector<unknown>>>
+  const known = registry as unknown as Readonly<Record<string, StepConnector<unknown>>>
   return workflowView(manifest).steps.flatMap(({ type, config }, index) => {
     try {
-      registry[type]?.open(config)
+      known[type]?.open(config)
       return []
     } catch (error) {
       const { code, message } = toHermesError(error, 'invalid_value')

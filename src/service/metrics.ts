@@ -49,7 +49,7 @@ export function openMetrics(options: MetricsOptions): Metrics {
       meters.rows.remove({ source })
     }
   }
-  const { wrote } = openWorkflowMetrics(registers, options.workflows ?? (() => []))
+  const ofWorkflows = openWorkflowMetrics(registers, options.workflows ?? (() => []))
   const status = resourceGauge(registers, options, forget)
   return {
     run: ({ source, result, rows, seconds }) => {
@@ -57,7 +57,7 @@ export function openMetrics(options: MetricsOptions): Metrics {
       meters.runSeconds.observe({ result }, seconds)
       if (rows > 0) meters.rows.inc({ source: labelOf(source) }, rows)
     },
-    wrote,
+    wrote: (write) => ofWorkflows.wrote(write),
     lap: (seconds) => meters.lapSeconds.observe(seconds),
     request: ({ method, route, status: code, seconds }) => {
       meters.requests.inc({ method, route, status: String(code) })

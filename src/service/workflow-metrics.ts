@@ -43,17 +43,10 @@ export function openWorkflowMetrics(registers: Registry[], figures: () => readon
       labelNames: [...labelNames],
       collect: () => {
         made.reset()
-        for (const each of figures()) for (const { value, ...labels } of count(each)) made.inc(labels, value)
+        for (const of of figures()) for (const { value, ...labels } of count(of)) made.inc(labels, value)
       },
     })
   }
-  const each =
-    (value: (of: WorkflowFigures) => number): CountOf =>
-    (of) => [{ workflow: of.workflow, value: value(of) }]
-  const perSink =
-    (value: (of: SinkFigures) => number): CountOf =>
-    (of) =>
-      [...of.sinks].map(([sink, counts]) => ({ workflow: of.workflow, sink, value: value(counts) }))
   const workflow = ['workflow']
   const sink = ['workflow', 'sink']
   const stage = ['workflow', 'stage']
@@ -110,6 +103,16 @@ export function openWorkflowMetrics(registers: Registry[], figures: () => readon
   gauge('hermes_engine_buffer_messages', 'Messages in the buffer.', ({ buffered }) => buffered)
   gauge('hermes_engine_buffer_bytes', 'Bytes in the buffer.', ({ bufferedBytes }) => bufferedBytes)
   return histograms(registers, figures)
+}
+
+/** One count for each workflow. */
+function each(value: (of: WorkflowFigures) => number): CountOf {
+  return (of) => [{ workflow: of.workflow, value: value(of) }]
+}
+
+/** One count for each of its sinks. */
+function perSink(value: (of: SinkFigures) => number): CountOf {
+  return (of) => [...of.sinks].map(([sink, counts]) => ({ workflow: of.workflow, sink, value: value(counts) }))
 }
 
 type CountOf = (figures: WorkflowFigures) => readonly Counted[]

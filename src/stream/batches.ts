@@ -2,7 +2,6 @@ import { HermesError } from '../errors.ts'
 import { parseLossless } from '../lossless-json.ts'
 import { type Batch, type Meta, noMeta, type Position } from './batch.ts'
 
-const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true })
 
 /** What may be said of a batch beside its payloads. */
@@ -134,7 +133,7 @@ class ValueBatch implements Batch {
 
   bytes(index: number): Uint8Array {
     this.#bytes ??= []
-    const made = this.#bytes[index] ?? encoder.encode(JSON.stringify(this.#values[index]))
+    const made = this.#bytes[index] ?? Buffer.from(JSON.stringify(this.#values[index]))
     this.#bytes[index] = made
     return made
   }

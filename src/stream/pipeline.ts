@@ -74,12 +74,13 @@ class Running {
     const onAbort = (): void => this.#cancel.abort(signal.reason)
     if (signal.aborted) onAbort()
     signal.addEventListener('abort', onAbort, { once: true })
-    using _open = this.#pipeline.inlet?.attach((entrant) => this.#inTurn(() => this.#enter(entrant)))
+    const entered = this.#pipeline.inlet?.attach((entrant) => this.#inTurn(() => this.#enter(entrant)))
     try {
       const filled = this.#fill().catch((error: unknown) => this.#fail(error))
       await Promise.all([filled, ...this.#pipeline.branches.map((branch, index) => this.#drain(branch, index))])
     } finally {
       signal.removeEventListener('abort', onAbort)
+      entered?.[Symbol.dispose]()
     }
     if (this.#failure !== undefined) throw this.#failure.error
     return this.#moved

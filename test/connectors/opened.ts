@@ -15,7 +15,7 @@ const ajv = new Ajv2020({ useDefaults: true, strict: false, allErrors: true })
 ajv.addFormat('duration', true)
 
 /** A config as the schema allows it, its defaults filled in. */
-function configured(schema: JsonSchema, config: unknown): unknown {
+export function configured(schema: JsonSchema, config: unknown): unknown {
   const validate = ajv.compile(schema)
   const copy: unknown = structuredClone(config)
   if (!validate(copy)) throw new Error(ajv.errorsText(validate.errors))

@@ -1,5 +1,5 @@
 import type { FromSchema } from 'json-schema-to-ts'
-import { headerNamePattern } from '../http-connection-config.ts'
+import { headerNamePattern } from '../header-name.ts'
 
 const duration = { type: ['string', 'integer'], format: 'duration', minimum: 0, maximum: 0 } as const
 const secret = { type: 'string', minLength: 1, 'x-template': true, 'x-secret': true } as const

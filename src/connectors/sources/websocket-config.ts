@@ -1,5 +1,5 @@
 import type { FromSchema } from 'json-schema-to-ts'
-import { headerNamePattern } from '../http-connection-config.ts'
+import { headerNamePattern } from '../header-name.ts'
 import { jsonPathPattern } from '../json-path.ts'
 
 const duration = { type: ['string', 'integer'], format: 'duration', minimum: 0, maximum: 0 } as const

@@ -37,7 +37,7 @@ describe('flatten', () => {
     expect(failures.map(({ reason }) => reason)).toEqual([
       'flatten: the message is no object',
       'flatten: the message is no object',
-      'flatten: the message is nested too deep',
+      'flatten: the payload is nested deeper than 1000 levels',
     ])
   })
 })
