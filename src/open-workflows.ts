@@ -133,8 +133,9 @@ function openRooms(routes: RouteTable) {
 }
 
 function flowStatus(health: WorkflowHealth, counts: WorkflowCounts, deadLetters: number): FlowStatus {
-  const sinks = health.sinks.map(({ name, breaker, parked, error }) => {
-    const { written = 0, rejected = 0 } = counts.sinks.get(name) ?? {}
+  const known = new Map(health.sinks.map((sink) => [sink.name, sink]))
+  const sinks = [...counts.sinks].map(([name, { written, rejected }]) => {
+    const { breaker = 'closed', parked = 0, error } = known.get(name) ?? {}
     return { name, breaker, written, rejected, parked, ...(error === undefined ? {} : { error: told(error) }) }
   })
   return {
