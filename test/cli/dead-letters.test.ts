@@ -49,7 +49,7 @@ it.each(['without a service', 'with one'])('are looked into and dropped, %s', { 
 })
 
 it.each([
-  [['retry', 'prices', '--all'], 1, 'error[service_absent]'],
+  [['retry', 'prices', '--all'], 1, 'error[not_in_force]'],
   [['drop', 'prices'], 64, 'drop needs ids of letters, --where or --all'],
   [['drop', 'prices', '--all', '--where', 'true'], 64, '--all goes with neither'],
   [['drop', 'prices', '--where', 'n =='], 1, 'error[expression_syntax]'],

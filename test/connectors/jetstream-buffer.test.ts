@@ -1,19 +1,20 @@
 import { jetstreamManager } from '@nats-io/jetstream'
 import { connect } from '@nats-io/transport-node'
-import { describe, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { openJetStreamBuffer } from '../../src/connectors/buffers/jetstream-open.ts'
 import { bytesBatch } from '../../src/stream/batches.ts'
+import { natsUrl, onNats } from './brokers.ts'
 import { bufferContract } from './buffer-contract.ts'
 import { drain, idsOf, kilobytes, never, numbers, placeOf, takeSome } from './buffers.ts'
 import { eventually, thrown } from './opened-stream.ts'
 import { faultProxy, ownNats, uniqueName } from './servers.ts'
 
-const url = 'nats://127.0.0.1:4222'
+const url = natsUrl
 const limits = { bytes: 1_000_000, replicas: 1, ackWait: '1s', timeout: '2s' }
 
 async function world() {
   const stream = uniqueName('buffer')
-  const witness = await connect({ servers: '127.0.0.1:4222' })
+  const witness = await connect({ servers: natsUrl })
   const manager = await jetstreamManager(witness)
   return {
     stream,
@@ -27,9 +28,11 @@ async function world() {
   }
 }
 
-bufferContract('jetstream', { durable: true }, world)
+onNats('nats', () => {
+  bufferContract('jetstream', { durable: true }, world)
+})
 
-describe('the jetstream buffer', () => {
+onNats('the jetstream buffer', () => {
   it('gives again at the next start what was not acknowledged, and knows how much that is', async () => {
     await using subject = await world()
     {

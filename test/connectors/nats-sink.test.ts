@@ -3,19 +3,20 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { jetstream, jetstreamManager } from '@nats-io/jetstream'
 import { connect, type NatsConnection } from '@nats-io/transport-node'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { natsSink } from '../../src/connectors/sinks/nats.ts'
+import { natsUrl, onNats } from './brokers.ts'
 import { never } from './opened.ts'
 import { eventually, messages, opened, thrown } from './opened-stream.ts'
 import { faultProxy, freePort, ownNats, tlsWorld, uniqueName } from './servers.ts'
 
-const url = 'nats://127.0.0.1:4222'
+const url = natsUrl
 const binary = Uint8Array.from({ length: 256 }, (_, byte) => byte)
 const made: string[] = []
 let witness: NatsConnection
 
 beforeAll(async () => {
-  witness = await connect({ servers: '127.0.0.1:4222' })
+  witness = await connect({ servers: natsUrl })
 })
 afterAll(async () => {
   const manager = await jetstreamManager(witness)
@@ -43,7 +44,7 @@ async function stored(stream: string, connection = witness): Promise<string[]> {
   return payloads
 }
 
-describe('the nats sink', () => {
+onNats('the nats sink', () => {
   it('publishes payloads as they are, in order, to subjects made of the message', async () => {
     const subject = uniqueName('ticks')
     const got: [string, string][] = []
@@ -90,7 +91,7 @@ describe('the nats sink', () => {
 
 const to = (subject: string, more = ''): string => JSON.stringify({ to: subject, more })
 
-describe('the nats sink with JetStream', () => {
+onNats('the nats sink with JetStream', () => {
   it('makes the stream, and stores a message that comes twice once', async () => {
     const stream = streamName()
     await using sink = await open({ subject: `${stream}.in`, jetstream: { stream, subjects: [`${stream}.>`] } })
@@ -140,7 +141,7 @@ describe('the nats sink with JetStream', () => {
   })
 })
 
-describe('the nats sink when the server fails', () => {
+onNats('the nats sink when the server fails', () => {
   it('says at opening that nobody is there, and not with which password', async () => {
     const port = await freePort()
     const error = await thrown(open({ url: `nats://me:secret-1@127.0.0.1:${port}`, subject: 'x' }))

@@ -1,18 +1,19 @@
 import { jetstream, jetstreamManager } from '@nats-io/jetstream'
 import { connect, type NatsConnection } from '@nats-io/transport-node'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { natsSource } from '../../src/connectors/sources/nats.ts'
 import type { Log } from '../../src/stream/connector.ts'
+import { natsUrl, onNats } from './brokers.ts'
 import { never } from './opened.ts'
 import { eventually, opened, reading, thrown } from './opened-stream.ts'
 import { faultProxy, ownNats, uniqueName } from './servers.ts'
 
-const url = 'nats://127.0.0.1:4222'
+const url = natsUrl
 const made: string[] = []
 let witness: NatsConnection
 
 beforeAll(async () => {
-  witness = await connect({ servers: '127.0.0.1:4222' })
+  witness = await connect({ servers: natsUrl })
 })
 afterAll(async () => {
   const manager = await jetstreamManager(witness)
@@ -48,7 +49,7 @@ async function owed(stream: string): Promise<readonly [number, number]> {
   return [pending, left]
 }
 
-describe('the nats source reading a stream', () => {
+onNats('the nats source reading a stream', () => {
   it('makes stream and consumer, and gives everything in order, as it came, with an id for each', async () => {
     const stream = uniqueName('stream')
     made.push(stream)
@@ -163,7 +164,7 @@ describe('the nats source reading a stream', () => {
   })
 })
 
-describe('the nats source when the server fails', () => {
+onNats('the nats source when the server fails', () => {
   it('goes on behind a cut connection, without loss and without giving anything twice', async () => {
     const stream = await newStream()
     await using proxy = await faultProxy(4_222)
@@ -229,7 +230,7 @@ async function eventuallyManager(connection: NatsConnection) {
 const real = (texts: readonly string[]): string[] => texts.filter((each) => each !== 'warm')
 const none = (): void => {}
 
-describe('the nats source listening to a subject', () => {
+onNats('the nats source listening to a subject', () => {
   it('gives what comes, in order; those of a queue share it', async () => {
     const subject = uniqueName('ticks')
     await using source = await opened(natsSource, { url, subject: `${subject}.>` })

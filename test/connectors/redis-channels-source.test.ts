@@ -1,11 +1,12 @@
 import { Redis } from 'ioredis'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { redisSource } from '../../src/connectors/sources/redis.ts'
+import { onRedis, redisUrl } from './brokers.ts'
 import { never } from './opened.ts'
 import { eventually, opened, reading, texts } from './opened-stream.ts'
 import { faultProxy, ownRedis, uniqueName } from './servers.ts'
 
-const url = 'redis://127.0.0.1:6379'
+const url = redisUrl
 let publisher: Redis
 beforeAll(() => {
   publisher = new Redis({ host: '127.0.0.1', protocol: 2 })
@@ -14,7 +15,7 @@ afterAll(() => publisher.disconnect())
 
 const listeners = async (channel: string): Promise<unknown> => (await publisher.pubsub('NUMSUB', channel))[1]
 
-describe('the redis source listening to channels', () => {
+onRedis('the redis source listening to channels', () => {
   it('gives what comes, in order and as it is', async () => {
     const channel = uniqueName('channel')
     await using source = await opened(redisSource, { url, channels: [channel, `${channel}-2`] })

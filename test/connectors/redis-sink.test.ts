@@ -1,11 +1,12 @@
 import { Redis } from 'ioredis'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { redisSink } from '../../src/connectors/sinks/redis.ts'
+import { onRedis, redisUrl } from './brokers.ts'
 import { never } from './opened.ts'
 import { eventually, messages, opened, thrown } from './opened-stream.ts'
 import { faultProxy, freePort, ownRedis, ownTlsRedis, tlsWorld, uniqueName } from './servers.ts'
 
-const url = 'redis://127.0.0.1:6379'
+const url = redisUrl
 const binary = Uint8Array.from({ length: 256 }, (_, byte) => byte)
 let witness: Redis
 
@@ -25,7 +26,7 @@ async function entries(key: string): Promise<(readonly [Buffer, Buffer])[]> {
   return raw.map(([, fields]) => fields)
 }
 
-describe('the redis sink', () => {
+onRedis('the redis sink', () => {
   it('publishes payloads as they are, in order', async () => {
     const channel = uniqueName('channel')
     const subscriber = witness.duplicate()
@@ -103,7 +104,7 @@ describe('the redis sink', () => {
   })
 })
 
-describe('the idempotent redis sink', () => {
+onRedis('the idempotent redis sink', () => {
   it('does a repeat nothing, by the id of the message', async () => {
     const key = uniqueName('once')
     await using sink = await open({ stream: { key }, idempotent: {} })
@@ -159,7 +160,7 @@ describe('the idempotent redis sink', () => {
   })
 })
 
-describe('the redis sink when the server fails', () => {
+onRedis('the redis sink when the server fails', () => {
   const password = 'pass/w ord'
   const withPassword = `:${encodeURIComponent(password)}@`
 

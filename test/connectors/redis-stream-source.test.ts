@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { redisSource } from '../../src/connectors/sources/redis.ts'
+import { onRedis } from './brokers.ts'
 import { never } from './opened.ts'
 import { eventually, opened, reading, thrown } from './opened-stream.ts'
 import { faultProxy, type OwnServer, ownRedis, uniqueName } from './servers.ts'
@@ -37,7 +38,7 @@ async function owed(key: string): Promise<number> {
   return count
 }
 
-describe('the redis source reading a stream', () => {
+onRedis('the redis source reading a stream', () => {
   it('makes stream and group, and gives everything in order, as it came, with an id for each', async () => {
     const key = uniqueName('stream')
     const binary = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))
@@ -194,7 +195,7 @@ describe('the redis source reading a stream', () => {
   })
 })
 
-describe('the redis source when the server fails', () => {
+onRedis('the redis source when the server fails', () => {
   it('goes on behind a cut connection, without loss and without giving anything twice', async () => {
     const key = uniqueName('stream')
     await using proxy = await faultProxy(server.port)

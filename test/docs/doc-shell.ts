@@ -10,8 +10,11 @@ stop_service() {
 until_it_answers() {
   for _ in $(seq 150); do
     kill -0 "$service" 2>/dev/null || { echo 'error[ended]: the service is gone'; return 1; }
-    sources="$(node "$checkout/bin/hermes-status.js" 2>/dev/null | grep '^SourceDefinition')"
+    status="$(node "$checkout/bin/hermes-status.js" 2>/dev/null)"
+    sources="$(echo "$status" | grep '^SourceDefinition')"
+    workflows="$(echo "$status" | grep '^Workflow')"
     [ -n "$sources" ] && ! echo "$sources" | grep -Evq ' ready +[1-9][0-9]* +[^ -]' && return 0
+    [ -z "$sources" ] && [ -n "$workflows" ] && ! echo "$workflows" | grep -Evq ' ready .* [1-9][0-9,]* in' && return 0
     sleep 0.1
   done
 }

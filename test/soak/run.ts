@@ -3,6 +3,7 @@ import { withHome } from '../store/homes.ts'
 import { type GitFigures, gitRounds } from './git-rounds.ts'
 import { type KillFigures, killRounds, type Phase } from './kill-rounds.ts'
 import { propertyRounds } from './property-rounds.ts'
+import { workflowRounds } from './workflow-rounds.ts'
 
 const { values } = parseArgs({
   options: {
@@ -11,13 +12,15 @@ const { values } = parseArgs({
     /** For each phase with kills on each database, instead of a number of rounds; 0 rounds leave a database out. */
     minutes: { type: 'string' },
     seed: { type: 'string', default: '1' },
-    phase: { type: 'string', default: 'fetch,reconcile,removal,git,property' },
+    phase: { type: 'string', default: 'fetch,reconcile,removal,git,workflow,workflow-file,property' },
   },
 })
 
 type Dialect = 'sqlite' | 'postgres'
 
-const phases = values.phase.split(',') as (Phase | 'git' | 'property')[]
+type KillPhase = Phase | 'git' | 'workflow' | 'workflow-file'
+
+const phases = values.phase.split(',') as (KillPhase | 'property')[]
 const seed = Number(values.seed)
 const kills: string[] = []
 const histories: string[] = []
@@ -39,16 +42,23 @@ if (histories.length > 0) {
   console.log(['\n| database | random histories | seconds |', '|---|---|---|', ...histories].join('\n'))
 }
 
-function killed(dialect: Dialect, phase: Phase | 'git', count: number): Promise<KillFigures | GitFigures> {
+function killed(dialect: Dialect, phase: KillPhase, count: number): Promise<KillFigures | GitFigures> {
   const { minutes } = values
   const rounds = minutes === undefined ? count : Number.POSITIVE_INFINITY
   const until = minutes === undefined ? Number.POSITIVE_INFINITY : Date.now() + Number(minutes) * 60_000
   const options = { rounds, until, seed, onRound: progressOf(dialect, phase, rounds) }
-  return withHome(dialect, (home) =>
-    phase === 'git'
-      ? withHome(dialect, (fresh) => gitRounds({ ...options, home, fresh }))
-      : killRounds({ ...options, home, phase }),
-  )
+  return withHome(dialect, (home) => {
+    switch (phase) {
+      case 'git':
+        return withHome(dialect, (fresh) => gitRounds({ ...options, home, fresh }))
+      case 'workflow':
+        return workflowRounds({ ...options, home, buffer: 'memory' })
+      case 'workflow-file':
+        return workflowRounds({ ...options, home, buffer: 'file' })
+      default:
+        return killRounds({ ...options, home, phase })
+    }
+  })
 }
 
 /** Every round on a terminal, now and then a line elsewhere. */
