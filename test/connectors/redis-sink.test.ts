@@ -254,9 +254,12 @@ onRedis('the redis sink when the server fails', () => {
   it('rejects the message that the server ends the connection for, and no other for good', async () => {
     await using server = await ownRedis('--proto-max-bulk-len', '1048576')
     await using sink = await open({ url: `redis://127.0.0.1:${server.port}`, stream: { key: 's' } })
-    const rejections = await sink.write(messages(['a', Buffer.alloc(2_000_000), 'c']), never)
-    expect(rejections[0]).toEqual({ index: 1, reason: expect.stringContaining('invalid bulk length') as string })
-    expect(rejections[1]).toMatchObject({ index: 2, retryable: true })
+    // Now and then the end of the connection overtakes the server's word on it: then the batch is tried again.
+    await eventually(async () => {
+      const rejections = await sink.write(messages(['a', Buffer.alloc(2_000_000), 'c']), never)
+      expect(rejections[0]).toEqual({ index: 1, reason: expect.stringContaining('invalid bulk length') as string })
+      expect(rejections[1]).toMatchObject({ index: 2, retryable: true })
+    })
     await eventually(async () => expect(await sink.write(messages(['c']), never)).toEqual([]))
   })
 
