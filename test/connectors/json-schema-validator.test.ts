@@ -81,7 +81,7 @@ test('hostile messages are judged in bounded time and memory', async () => {
   const raw = `{${Array.from({ length: 50_000 }, (_, index) => `"f${index}":1234567890123456789012`).join(',')}}`
   const { failed } = await validated(jsonSchemaValidator, { schema }, deep, wide, raw, '{"__proto__":{"x":1}}')
   expect(Object.keys(failed)).toStrictEqual(['0', '1'])
-  expect(failed[0]).toBe('the message nests too deep')
+  expect(failed[0]).toBe('the payload is nested deeper than 1000 levels')
   expect(failed[1]).toBe('[0] must be object,array,null (type)')
 })
 
