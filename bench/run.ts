@@ -12,6 +12,7 @@ import { machine } from './machine.ts'
 import { manifests } from './manifests.ts'
 import type { Figure } from './measure.ts'
 import { figureLine, report } from './report.ts'
+import { workflowBench } from './workflow.ts'
 
 const benches: Readonly<Record<string, () => Promise<Figure[]>>> = {
   manifests,
@@ -22,6 +23,7 @@ const benches: Readonly<Record<string, () => Promise<Figure[]>>> = {
   idle,
   git,
   'file-buffer': fileBufferBench,
+  workflow: workflowBench,
 }
 
 const options = process.argv.slice(2)

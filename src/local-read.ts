@@ -14,7 +14,7 @@ export interface LocalReadParts {
 }
 
 /** Until a service has read its manifests for the first time, who needs them waits for so long. */
-const PATIENCE_MS = 5_000
+const PATIENCE_MS = 15_000
 
 /**
  * What the origin holds now. Throws `service_stopping` as soon as the service is told to stop, and `manifests_unread` when

@@ -60,7 +60,7 @@ const batch: JsonSchema = {
   additionalProperties: false,
   default: {},
   properties: {
-    messages: { type: 'integer', minimum: 1, default: 1_000, description: 'Messages.' },
+    messages: { type: 'integer', minimum: 1, default: 10_000, description: 'Messages.' },
     bytes: { type: 'integer', minimum: 1, default: 8_388_608, description: 'Bytes of payloads.' },
     every: duration('How long the first message may wait for more, 10s; 0 writes as soon as the sink is free.', '0s'),
   },
