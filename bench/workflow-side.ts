@@ -60,10 +60,10 @@ async function file(): Promise<number> {
     poll: '1s',
   }
   await using source = await followFileSource.open(reading as never, context)
-  await using sink = await fileSink.open({ path: to } as never, context)
+  await using sink = await fileSink.open({ path: to }, context)
   const steps = [
     { stage: 'steps[0].filter', step: filterStep.open('message.id % 10 != 0') },
-    { stage: 'steps[1].set', step: setStep.open({ total: 'message.price * 2' } as never) },
+    { stage: 'steps[1].set', step: setStep.open({ total: 'message.price * 2' }) },
   ]
   return await run(source, steps, sink)
 }

@@ -30,6 +30,12 @@ async function countLines(path: string): Promise<number> {
   return count
 }
 
+async function dropped(): Promise<number> {
+  const { messages, seconds } = await runScript<Taken>(side, ['drop', '', '', String(DROPPED)])
+  if (messages !== DROPPED) throw new Error(`${messages} messages of ${DROPPED}`)
+  return messages / seconds
+}
+
 /** What is made and dropped, and lines of JSON from file to file through a filter and an assignment, against a bare loop. */
 export async function workflowBench(): Promise<Figure[]> {
   using folder = workspace()
@@ -42,11 +48,6 @@ export async function workflowBench(): Promise<Figure[]> {
     const arrived = await countLines(output)
     if (arrived !== (LINES * 9) / 10) throw new Error(`${arrived} lines of ${(LINES * 9) / 10}`)
     return seconds
-  }
-  const dropped = async (): Promise<number> => {
-    const { messages, seconds } = await runScript<Taken>(side, ['drop', '', '', String(DROPPED)])
-    if (messages !== DROPPED) throw new Error(`${messages} messages of ${DROPPED}`)
-    return messages / seconds
   }
   const { a, b } = await interleave(
     ROUNDS,

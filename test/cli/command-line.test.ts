@@ -93,7 +93,9 @@ describe('hermes init', () => {
 
 describe('hermes schema', () => {
   it('lists the kinds, and prints the schema that is committed', async () => {
-    expect((await place.hermes('schema')).stdout).toMatch(/^Connection {2}.+\nSourceDefinition {2}.+\nWorkflow {2}.+\n$/)
+    expect((await place.hermes('schema')).stdout).toMatch(
+      /^Connection {2}.+\nSourceDefinition {2}.+\nWorkflow {2}.+\n$/,
+    )
     const { stdout } = await place.hermes('schema', 'source')
     expect(JSON.parse(stdout)).toMatchObject({ title: 'SourceDefinition', type: 'object' })
     expect(stdout).toBe(await readFile(new URL('../../schemas/source-definition.json', import.meta.url), 'utf8'))
