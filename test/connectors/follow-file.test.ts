@@ -303,6 +303,21 @@ describe('rotation', () => {
     expect(warnings).toEqual([])
   })
 
+  it('while Hermes did not run, and nothing has its name yet: what was rotated is read all the same', async () => {
+    await writeFile(path, 'a\n')
+    const first = await reading()
+    await first.until(1)
+    const position = await first.stop()
+    await rename(path, `${path}.1`)
+    await writeFile(path, 'b\nc\n')
+    await rename(path, `${path}.2`)
+    await using reader = await reading(position)
+    expect(await reader.until(2)).toEqual(['b', 'c'])
+    await writeFile(path, 'd\n')
+    expect(await reader.until(3)).toEqual(['b', 'c', 'd'])
+    expect(warnings).toEqual([])
+  })
+
   it('of a file that is gone: the new one is read from its beginning, and a warning says so', async () => {
     await writeFile(path, 'a\nb\n')
     const first = await reading()

@@ -117,9 +117,13 @@ class FollowFile implements Source {
     return false
   }
 
+  /** Where it was rotated away and nothing has its name yet, what was rotated after it comes next. */
   async #isReplaced(file: LineFile): Promise<boolean> {
-    const inode = await inodeOf(this.#config.path)
-    return inode !== undefined && inode !== file.inode
+    const { path, maxLineBytes } = this.#config
+    const inode = await inodeOf(path)
+    if (inode !== undefined) return inode !== file.inode
+    await using next = await successorOf(path, file, new Set([...this.#read, file.identity]), maxLineBytes)
+    return next !== undefined
   }
 
   /** Whether nobody writes to a file any more that was replaced so long ago. */
