@@ -1,24 +1,8 @@
 import type { FromSchema } from 'json-schema-to-ts'
-import { headerNamePattern } from './header-name.ts'
+import { headerNamePattern, headersSchema } from './http-headers.ts'
+import { credentialsInUrl, secret, secretOnly } from './secret-text.ts'
 
-const secret = { type: 'string', minLength: 1, 'x-template': true, 'x-secret': true } as const
-const secretOnly = { ...secret, 'x-secret-only': '.', description: 'Only from a secret: `${secrets.NAME}`.' } as const
 const duration = { type: ['string', 'integer'], format: 'duration', minimum: 0, maximum: 0 } as const
-
-/** Names of headers that prove who asks; what some hosts want against forged forms is no secret. */
-const secretHeaders =
-  '^(proxy-)?authorization$|^cookie$|(^|[-_])(?<!(csrf|xsrf|atlassian)[-_])(token|secret|password)$|' +
-  '(^|[-_])(api|access|auth|secret|private|subscription)[-_]?key$'
-
-/** Headers by name, of a Connection or of one source. */
-export const headersSchema = {
-  type: 'object',
-  description:
-    'What proves who asks (Authorization, Cookie, X-Api-Key, …-Token) only from a secret: `${secrets.NAME}`.',
-  propertyNames: { pattern: headerNamePattern },
-  additionalProperties: { type: 'string', 'x-template': true, 'x-secret': true },
-  'x-secret-fields': secretHeaders,
-} as const
 
 const auth = {
   type: 'object',
@@ -133,7 +117,7 @@ export const httpConnectionSchema = {
       ...secret,
       pattern: '^(environment$|https?://|\\$\\{)',
       'x-pattern-hint': 'an http:// or https:// address, or environment',
-      'x-secret-only': '^https?://[^/@]*:[^/@]+@',
+      'x-secret-only': credentialsInUrl,
       description: 'http://HOST:PORT, or `environment` for HTTP_PROXY, HTTPS_PROXY and NO_PROXY. Left out: direct.',
     },
     timeout: { ...duration, default: '30s', description: 'Time for one request and its whole answer.' },

@@ -1,4 +1,5 @@
 import type { FromSchema } from 'json-schema-to-ts'
+import { secretOnly } from './secret-text.ts'
 import { type ServerTlsConfig, serverTlsSchema } from './server-tls.ts'
 
 /** How a NATS server is reached: fields of every NATS connector. */
@@ -10,17 +11,12 @@ export const natsServerProperties = {
     'x-pattern-hint': 'a nats:// or tls:// address',
     'x-template': true,
     'x-secret': true,
+    'x-secret-only': '^[a-z]+://[^/@]+@',
     description:
       'nats://USER:PASSWORD@HOST:PORT or nats://TOKEN@HOST, tls:// for TLS. Port 4222 when left out; credentials may ' +
       'be secrets: nats://${secrets.NATS_TOKEN}@broker. Other servers of a cluster are learnt from this one.',
   },
-  credentials: {
-    type: 'string',
-    minLength: 1,
-    'x-template': true,
-    'x-secret': true,
-    description: 'Text of a .creds file (JWT and seed), as a secret.',
-  },
+  credentials: { ...secretOnly, description: 'Text of a .creds file (JWT and seed), only from a secret.' },
   tls: serverTlsSchema,
   timeout: {
     type: ['string', 'integer'],

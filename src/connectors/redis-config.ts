@@ -1,4 +1,5 @@
 import type { FromSchema } from 'json-schema-to-ts'
+import { credentialsInUrl } from './secret-text.ts'
 import { type ServerTlsConfig, serverTlsSchema } from './server-tls.ts'
 
 /** How a Redis server is reached: fields of every Redis connector. */
@@ -10,6 +11,7 @@ export const redisServerProperties = {
     'x-pattern-hint': 'a redis:// or rediss:// address',
     'x-template': true,
     'x-secret': true,
+    'x-secret-only': credentialsInUrl,
     description:
       'redis://USER:PASSWORD@HOST:PORT/DATABASE, rediss:// for TLS. Port 6379 and database 0 when left out; the ' +
       'password may be a secret: redis://:${secrets.REDIS}@cache:6379.',

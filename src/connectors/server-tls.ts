@@ -1,6 +1,5 @@
 import type { FromSchema } from 'json-schema-to-ts'
-
-const secret = { type: 'string', minLength: 1, 'x-template': true, 'x-secret': true } as const
+import { secret, secretOnly } from './secret-text.ts'
 
 /** The schema of `tls` of a server that is not spoken to by HTTP. */
 export const serverTlsSchema = {
@@ -10,7 +9,7 @@ export const serverTlsSchema = {
   properties: {
     ca: { ...secret, description: 'PEM certificates to trust instead of the public ones.' },
     cert: { ...secret, description: 'PEM certificate of this client.' },
-    key: { ...secret, description: 'PEM key of this client.' },
+    key: { ...secretOnly, description: 'PEM key of this client; only from a secret.' },
     servername: { type: 'string', minLength: 1, description: 'Name to expect in the certificate.' },
     insecureSkipVerify: { type: 'boolean', default: false, description: 'Accepts any certificate. For tests only.' },
   },

@@ -16,6 +16,10 @@ function source(http: string, more = ''): string {
   return `apiVersion: hermes/v1\nkind: SourceDefinition\nmetadata: { name: a }\nspec:\n  ${more}http:\n    url: "https://x.example"\n    ${http}\n`
 }
 
+function workflow(clause: string): string {
+  return `apiVersion: hermes/v1\nkind: Workflow\nmetadata: { name: a }\nspec:\n  ${clause}\n  sinks: [{ drop: {} }]\n`
+}
+
 function found(text: string): readonly string[] {
   const { problems } = read(text, 'a.yaml')
   expect(JSON.stringify(problems)).not.toContain('hunter2')
@@ -48,6 +52,21 @@ describe('a secret that is written out', () => {
     expect(found(ofParams)).toEqual(['8 secret_literal spec.http.headers.Authorization'])
     const ofList = source('headers: { Authorization: "Bearer ${each.t}" }', 'forEach: { t: [hunter2] }\n  ')
     expect(found(ofList)).toEqual(['8 secret_literal spec.http.headers.Authorization'])
+  })
+
+  test.each([
+    ['source: { redis: { url: "redis://:hunter2@cache", channels: [a] } }', 'source.redis.url'],
+    ['source: { nats: { url: "nats://hunter2@broker", subject: a } }', 'source.nats.url'],
+    ['source: { websocket: { url: "wss://ann:hunter2@x" } }', 'source.websocket.url'],
+    [
+      'source: { websocket: { url: "wss://x", headers: { Authorization: "hunter2" } } }',
+      'source.websocket.headers.Authorization',
+    ],
+    ['source: { websocket: { url: "wss://x", tls: { key: "hunter2" } } }', 'source.websocket.tls.key'],
+    ['source: { webhook: { auth: { hmac: { secret: "hunter2", header: X } } } }', 'source.webhook.auth.hmac.secret'],
+  ])('%s of a workflow is refused', (clause, path) => {
+    expect(found(workflow(clause))).toContain(`5 secret_literal spec.${path}`)
+    expect(read(workflow(clause.replace('hunter2', '${secrets.T}')), 'a.yaml').problems).toEqual([])
   })
 
   test.each([

@@ -6,7 +6,7 @@ import type { Batch } from '../../stream/batch.ts'
 import { pick } from '../../stream/batches.ts'
 import type { Connector, HttpClient, HttpRequest } from '../../stream/connector.ts'
 import type { Rejection, Sink } from '../../stream/sink.ts'
-import { headerNamePattern } from '../header-name.ts'
+import { headerNamePattern, headersSchema } from '../http-headers.ts'
 import { encodeJsonLines, LineBuffer } from './line-buffer.ts'
 
 const config = {
@@ -42,12 +42,7 @@ const config = {
         'A refused batch is sent again in halves until those messages are found that are refused by themselves. ' +
         'false: all messages of it are rejected. For servers that take a batch wholly or not at all.',
     },
-    headers: {
-      type: 'object',
-      description: 'Sent with each request.',
-      propertyNames: { pattern: headerNamePattern },
-      additionalProperties: { type: 'string', 'x-template': true, 'x-secret': true },
-    },
+    headers: { ...headersSchema, description: `Sent with each request. ${headersSchema.description}` },
     idempotencyHeader: {
       type: 'string',
       pattern: headerNamePattern,

@@ -1,5 +1,5 @@
 import type { FromSchema } from 'json-schema-to-ts'
-import { headersSchema } from '../http-connection-config.ts'
+import { headersSchema } from '../http-headers.ts'
 import { jsonPathPattern } from '../json-path.ts'
 
 const duration = { type: ['string', 'integer'], format: 'duration', minimum: 0, maximum: 0 } as const

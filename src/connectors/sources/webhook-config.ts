@@ -1,8 +1,8 @@
 import type { FromSchema } from 'json-schema-to-ts'
-import { headerNamePattern } from '../header-name.ts'
+import { headerNamePattern } from '../http-headers.ts'
+import { secretOnly } from '../secret-text.ts'
 
 const duration = { type: ['string', 'integer'], format: 'duration', minimum: 0, maximum: 0 } as const
-const secret = { type: 'string', minLength: 1, 'x-template': true, 'x-secret': true } as const
 const headerName = { type: 'string', pattern: headerNamePattern } as const
 
 const auth = {
@@ -19,7 +19,7 @@ const auth = {
       additionalProperties: false,
       required: ['secret'],
       properties: {
-        secret: { ...secret, description: 'The key of the signature.' },
+        secret: { ...secretOnly, description: 'The key of the signature; only from a secret.' },
         header: { ...headerName, default: 'x-hub-signature-256', description: 'The header that holds the signature.' },
         prefix: { type: 'string', default: 'sha256=', description: 'What stands before the signature in the header.' },
         encoding: { enum: ['hex', 'base64'], default: 'hex', description: 'How the signature is written.' },
@@ -32,7 +32,7 @@ const auth = {
       required: ['value'],
       properties: {
         name: { ...headerName, default: 'authorization', description: 'Name of the header.' },
-        value: { ...secret, description: 'Its whole value: Bearer ${secrets.TOKEN}.' },
+        value: { ...secretOnly, description: 'Its whole value: Bearer ${secrets.TOKEN}.' },
       },
     },
     none: {

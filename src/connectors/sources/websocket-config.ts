@@ -1,10 +1,11 @@
 import type { FromSchema } from 'json-schema-to-ts'
-import { headerNamePattern } from '../header-name.ts'
+import { headerNamePattern, headersSchema } from '../http-headers.ts'
 import { jsonPathPattern } from '../json-path.ts'
+import { credentialsInUrl } from '../secret-text.ts'
+import { serverTlsSchema } from '../server-tls.ts'
 
 const duration = { type: ['string', 'integer'], format: 'duration', minimum: 0, maximum: 0 } as const
 const path = { type: 'string', minLength: 1, pattern: jsonPathPattern } as const
-const secret = { type: 'string', minLength: 1, 'x-template': true, 'x-secret': true } as const
 
 const reconnect = {
   type: 'object',
@@ -81,19 +82,6 @@ const stale = {
   },
 } as const
 
-const tls = {
-  type: 'object',
-  description: 'Trust and identity for wss.',
-  additionalProperties: false,
-  properties: {
-    ca: { ...secret, description: 'PEM certificates to trust instead of the public ones.' },
-    cert: { ...secret, description: 'PEM certificate of this client.' },
-    key: { ...secret, description: 'PEM key of this client.' },
-    servername: { type: 'string', minLength: 1, description: 'Name to expect in the certificate.' },
-    insecureSkipVerify: { type: 'boolean', default: false, description: 'Accepts any certificate. For tests only.' },
-  },
-} as const
-
 /** The schema of `source.websocket`. */
 export const websocketSchema = {
   type: 'object',
@@ -111,13 +99,12 @@ export const websocketSchema = {
       'x-pattern-hint': 'a ws:// or wss:// address',
       'x-template': true,
       'x-secret': true,
+      'x-secret-only': credentialsInUrl,
       description: 'Where to connect. Logs and errors name its scheme, host and port only.',
     },
     headers: {
-      type: 'object',
-      description: 'Headers of the request that opens the connection.',
-      propertyNames: { pattern: headerNamePattern },
-      additionalProperties: { type: 'string', 'x-template': true, 'x-secret': true },
+      ...headersSchema,
+      description: `Headers of the request that opens the connection. ${headersSchema.description}`,
     },
     protocols: {
       type: 'array',
@@ -150,7 +137,7 @@ export const websocketSchema = {
       description: 'Largest message in bytes, as decompressed; a connection that brings a larger one is made anew.',
     },
     compression: { type: 'boolean', default: false, description: 'Offers permessage-deflate: less traffic, more CPU.' },
-    tls,
+    tls: { ...serverTlsSchema, description: 'Trust and identity for wss.' },
   },
 } as const
 

@@ -1,2 +1,0 @@
-/** What a header name may be. */
-export const headerNamePattern = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
