@@ -2,51 +2,21 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { generate } from 'selfsigned'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type CommitStatus, type CommitStatusOptions, commitStatus } from '../../src/observe/commit-status.ts'
+import { commitStatus } from '../../src/observe/commit-status.ts'
 import { repositoryAddress } from '../../src/observe/repository-address.ts'
 import type { StatusReport } from '../../src/observe/status.ts'
 import { statusHost } from '../../src/observe/status-hosts/hosts.ts'
 import { waitMs } from '../../src/observe/status-hosts/wait.ts'
 import { listen, serve, shut } from '../connectors/local-server.ts'
-import { FakeClock } from '../fake-clock.ts'
+import { asked, CommitStatusWorld, NEXT, SHA, soon, states } from './commit-status-world.ts'
 import { failure, pending, problem, report, success } from './reports.ts'
-import { type Kind, type StatusApi, statusApi, TOKEN } from './status-api.ts'
+import { statusApi, TOKEN } from './status-api.ts'
 
-const SHA = 'a'.repeat(40)
-const NEXT = 'b'.repeat(40)
-
-let clock: FakeClock
-let closing: AsyncDisposableStack
-let warned: object[]
+let world: CommitStatusWorld
 beforeEach(() => {
-  clock = new FakeClock()
-  closing = new AsyncDisposableStack()
-  warned = []
+  world = new CommitStatusWorld()
 })
-afterEach(() => closing.disposeAsync())
-
-const addresses: Readonly<Record<Kind, string>> = {
-  github: 'https://github.com/acme/data.git',
-  gitlab: 'git@gitlab.com:acme/tools/data.git',
-  gitea: 'ssh://git@codeberg.org/acme/data.git',
-}
-
-async function open(kind: Kind = 'github', options: Partial<CommitStatusOptions> = {}) {
-  const api = closing.use(await statusApi(kind, clock))
-  return { api, status: reporter(kind, api, options) }
-}
-
-function reporter(kind: Kind, { url }: { url: string }, options: Partial<CommitStatusOptions> = {}): CommitStatus {
-  const log = { warn: (fields: object, message: string) => void warned.push({ ...fields, message }) }
-  const given = { address: addresses[kind], apiUrl: url, token: () => TOKEN, context: 'hermes/prod', clock, log }
-  return closing.use(commitStatus({ ...given, ...options }))
-}
-
-const states = ({ posted }: StatusApi) => posted.map(({ sha, state }) => `${sha[0]} ${state}`)
-const soon = { timeout: 10_000, interval: 2 }
-/** The host has answered, and the next status waits for its time. */
-const waits = () => expect.poll(() => clock.sleeping, soon).toBe(1)
-const asked = (api: { seen: readonly unknown[] }, times: number) => expect.poll(() => api.seen.length, soon).toBe(times)
+afterEach(() => world[Symbol.asyncDispose]())
 
 describe.each([
   ['github', '/repos/acme/data/statuses', 'failure', 'context', { authorization: `Bearer ${TOKEN}` }],
@@ -54,7 +24,7 @@ describe.each([
   ['gitea', '/repos/acme/data/statuses', 'failure', 'context', { authorization: `token ${TOKEN}` }],
 ] as const)('the status of a commit on %s', (kind, path, failed, context, headers) => {
   it('is posted as its API has it: method, path, token, body', async () => {
-    const { api, status } = await open(kind)
+    const { api, status } = await world.open(kind)
     status.report(`main@sha1:${SHA}`, failure)
     await asked(api, 1)
     const [first] = api.seen
@@ -66,7 +36,7 @@ describe.each([
   })
 
   it('follows the reports: pending, failure, success, then the next commit', async () => {
-    const { api, status } = await open(kind)
+    const { api, status } = await world.open(kind)
     const told: [string, StatusReport][] = [
       [SHA, pending],
       [SHA, failure],
@@ -76,13 +46,13 @@ describe.each([
     for (const [index, [sha, each]] of told.entries()) {
       status.report(`main@sha1:${sha}`, each)
       if (index > 0) {
-        await waits()
-        await clock.advance(5_000)
+        await world.waits()
+        await world.clock.advance(5_000)
       }
       await asked(api, index + 1)
     }
     expect(states(api)).toEqual(['a pending', `a ${failed}`, 'a success', 'b pending'])
-    expect([api.refused, warned]).toEqual([[], []])
+    expect([api.refused, world.warned]).toEqual([[], []])
   })
 })
 
@@ -94,44 +64,44 @@ function urlOf(text: string, provider?: string): string {
 
 describe('a request', () => {
   it('holds a description that the host takes', async () => {
-    const { api, status } = await open()
+    const { api, status } = await world.open()
     status.report(SHA, report([], [problem(`${'🪣'.repeat(200)}.yaml`)]))
     await asked(api, 1)
     expect([states(api), api.refused]).toEqual([['a failure'], []])
   })
 
   it('is not made for what the commit has already, also after another commit', async () => {
-    const { api, status } = await open()
+    const { api, status } = await world.open()
     status.report(`main@sha1:${SHA}`, success)
     await asked(api, 1)
     status.report(`main@sha1:${NEXT}`, pending)
-    await waits()
-    await clock.advance(5_000)
+    await world.waits()
+    await world.clock.advance(5_000)
     await asked(api, 2)
 
     status.report(`main@sha1:${NEXT}`, failure)
-    await waits()
+    await world.waits()
     status.report(`main@sha1:${SHA}`, success)
     status.report(`main@sha1:${NEXT}`, pending)
-    await clock.advance(5_000)
-    await expect.poll(() => clock.sleeping, soon).toBe(0)
+    await world.clock.advance(5_000)
+    await expect.poll(() => world.clock.sleeping, soon).toBe(0)
     status.report(`main@sha1:${NEXT}`, failure)
     await asked(api, 3)
     expect(states(api)).toEqual(['a success', 'b pending', 'b failure'])
   })
 
   it('is made once in five seconds at most, with the newest', async () => {
-    const { api, status } = await open()
+    const { api, status } = await world.open()
     for (const state of ['stalled', 'blocked', 'ready'] as const) {
       for (let count = 1; count <= 30; count += 1)
         status.report(SHA, report(Array.from({ length: count }, () => state)))
     }
-    await waits()
+    await world.waits()
     expect(api.posted.map(({ description }) => description)).toEqual(['1 stalled (SourceDefinition/s0)'])
-    await clock.advance(4_999)
-    expect([api.seen.length, clock.sleeping]).toEqual([1, 1])
+    await world.clock.advance(4_999)
+    expect([api.seen.length, world.clock.sleeping]).toEqual([1, 1])
     status.report(SHA, pending)
-    await clock.advance(1)
+    await world.clock.advance(1)
     await asked(api, 2)
     expect(states(api)).toEqual(['a failure', 'a pending'])
     expect(api.refused).toEqual([])
@@ -140,7 +110,7 @@ describe('a request', () => {
   it.each(['', 'sha256:00', `main@sha1:${SHA.slice(1)}`, 'HEAD'])(
     'is not made for the revision %j',
     async (revision) => {
-      const { api, status } = await open()
+      const { api, status } = await world.open()
       status.report(revision, success)
       status.report(`HEAD@sha1:${NEXT}`, success)
       await asked(api, 1)
@@ -167,7 +137,7 @@ describe('a request', () => {
     ['nonsense', 'github', /no host/],
   ])('cannot be made for %s as %s', (address, provider, message) => {
     const log = { warn: () => undefined }
-    const options = { address, token: () => TOKEN, context: 'hermes/prod', clock, log }
+    const options = { address, token: () => TOKEN, context: 'hermes/prod', clock: world.clock, log }
     expect(() => commitStatus({ ...options, ...(provider === undefined ? {} : { provider }) })).toThrow(message)
   })
 })
@@ -188,18 +158,18 @@ describe('a host that refuses', () => {
     ['500', [500, {}], 10_000],
     ['a redirect', [307, { location: 'http://127.0.0.1:1/' }], 10_000],
   ] as [string, [number, Record<string, string>], number][])('with %s is left alone', async (_what, answer, ms) => {
-    const { api, status } = await open()
+    const { api, status } = await world.open()
     api.instead.push(answer)
     status.report(SHA, pending)
     await asked(api, 1)
     status.report(SHA, success)
-    await waits()
-    await clock.advance(ms - 1)
-    expect([api.seen.length, clock.sleeping]).toEqual([1, 1])
-    await clock.advance(1)
+    await world.waits()
+    await world.clock.advance(ms - 1)
+    expect([api.seen.length, world.clock.sleeping]).toEqual([1, 1])
+    await world.clock.advance(1)
     await asked(api, 2)
     expect(states(api)).toEqual(['a success'])
-    expect(warned).toHaveLength(answer[0] === 201 ? 0 : 1)
+    expect(world.warned).toHaveLength(answer[0] === 201 ? 0 : 1)
   })
 
   it('is never waited for longer than a day, nor for what makes no sense', () => {
@@ -211,14 +181,14 @@ describe('a host that refuses', () => {
   })
 
   it('is asked again with growing patience, and told of once until it gives in', async () => {
-    const { api, status } = await open()
+    const { api, status } = await world.open()
     api.instead.push(...Array.from({ length: 8 }, () => [502, {}, `bad gateway ${TOKEN}`] as const))
     status.report(SHA, success)
     for (const [index, seconds] of [10, 20, 40, 80, 160, 300, 300, 300].entries()) {
-      await waits()
-      await clock.advance(seconds * 1_000 - 1)
+      await world.waits()
+      await world.clock.advance(seconds * 1_000 - 1)
       expect(api.seen).toHaveLength(index + 1)
-      await clock.advance(1)
+      await world.clock.advance(1)
       await asked(api, index + 2)
     }
     await expect.poll(() => states(api), soon).toEqual(['a success'])
@@ -229,63 +199,63 @@ describe('a host that refuses', () => {
       error: 'github answered 502: bad gateway ***',
       message,
     }
-    expect(warned).toEqual([first])
+    expect(world.warned).toEqual([first])
 
     api.instead.push([500, {}])
     status.report(NEXT, success)
-    await waits()
-    await clock.advance(5_000)
+    await world.waits()
+    await world.clock.advance(5_000)
     await asked(api, 10)
-    await waits()
-    await clock.advance(10_000)
+    await world.waits()
+    await world.clock.advance(10_000)
     await asked(api, 11)
     expect(states(api)).toEqual(['a success', 'b success'])
-    expect(warned).toMatchObject([first, { commit: NEXT, error: 'github answered 500: {}' }])
+    expect(world.warned).toMatchObject([first, { commit: NEXT, error: 'github answered 500: {}' }])
   })
 
   it('for good is not asked again for the same', async () => {
-    const { api, status } = await open()
+    const { api, status } = await world.open()
     api.instead.push([422, {}, { message: 'No commit found for SHA' }])
     status.report(SHA, pending)
     await asked(api, 1)
     status.report(SHA, success)
-    await waits()
+    await world.waits()
     status.report(SHA, pending)
-    await clock.advance(600_000)
-    expect([api.seen.length, clock.sleeping]).toEqual([1, 0])
+    await world.clock.advance(600_000)
+    expect([api.seen.length, world.clock.sleeping]).toEqual([1, 0])
     status.report(SHA, success)
     await asked(api, 2)
     expect(states(api)).toEqual(['a success'])
-    expect(warned).toMatchObject([{ error: 'github answered 422: {"message":"No commit found for SHA"}' }])
+    expect(world.warned).toMatchObject([{ error: 'github answered 422: {"message":"No commit found for SHA"}' }])
   })
 
   it('a state that follows itself, as GitLab does, is no trouble', async () => {
-    const { api, status } = await open('gitlab')
+    const { api, status } = await world.open('gitlab')
     status.report(SHA, pending)
     await asked(api, 1)
     status.report(SHA, report(['retrying']))
-    await waits()
-    await clock.advance(5_000)
+    await world.waits()
+    await world.clock.advance(5_000)
     await asked(api, 2)
     status.report(SHA, success)
-    await waits()
-    await clock.advance(5_000)
+    await world.waits()
+    await world.clock.advance(5_000)
     await asked(api, 3)
     expect(states(api)).toEqual(['a pending', 'a success'])
     expect(api.refused).toEqual(['Cannot transition status via :enqueue from :pending'])
-    expect(warned).toEqual([])
+    expect(world.warned).toEqual([])
   })
 })
 
 describe('a token', () => {
   it('is asked for at every request, so that a new one counts', async () => {
     let token = 'old-token'
-    const { api, status } = await open('github', { token: () => token })
+    const { api, status } = await world.open('github', { token: () => token })
     status.report(SHA, success)
-    await waits()
+    await world.waits()
     expect(api.refused).toEqual(['bad credentials'])
     token = TOKEN
-    await clock.advance(10_000)
+    await world.clock.advance(10_000)
     await expect.poll(() => states(api), soon).toEqual(['a success'])
   })
 
@@ -300,23 +270,23 @@ describe('a token', () => {
     ],
     ['cannot stand in a header', () => `${TOKEN}\n`],
   ] as [string, () => string | undefined][])('that %s disturbs nobody, and is told', async (_what, token) => {
-    const { api, status } = await open('github', { token })
+    const { api, status } = await world.open('github', { token })
     status.report(SHA, success)
-    await waits()
+    await world.waits()
     expect(api.seen).toHaveLength(0)
-    expect(warned).toHaveLength(1)
-    expect(JSON.stringify(warned)).not.toContain(TOKEN)
+    expect(world.warned).toHaveLength(1)
+    expect(JSON.stringify(world.warned)).not.toContain(TOKEN)
   })
 
   it('goes to the host alone: no redirect is followed', async () => {
-    const elsewhere = closing.use(await serve(() => ({})))
-    const { api, status } = await open()
+    const elsewhere = world.closing.use(await serve(() => ({})))
+    const { api, status } = await world.open()
     api.instead.push([302, { location: elsewhere.url }], [307, { location: elsewhere.url }])
     status.report(SHA, success)
-    await waits()
-    await clock.advance(10_000)
-    await waits()
-    await clock.advance(20_000)
+    await world.waits()
+    await world.clock.advance(10_000)
+    await world.waits()
+    await world.clock.advance(20_000)
     await expect.poll(() => states(api), soon).toEqual(['a success'])
     expect(elsewhere.seen).toEqual([])
   })
@@ -324,25 +294,25 @@ describe('a token', () => {
 
 describe('a network that fails', () => {
   it('is told of once, and tried again', async () => {
-    const api = await statusApi('github', clock)
+    const api = await statusApi('github', world.clock)
     await api[Symbol.asyncDispose]()
-    const status = reporter('github', api)
+    const status = world.reporter('github', api)
     status.report(SHA, success)
-    await waits()
-    await clock.advance(10_000)
-    await waits()
-    expect(warned).toMatchObject([{ error: expect.stringContaining('ECONNREFUSED') }])
+    await world.waits()
+    await world.clock.advance(10_000)
+    await world.waits()
+    expect(world.warned).toMatchObject([{ error: expect.stringContaining('ECONNREFUSED') }])
   })
 
   it('does not keep the service from ending', async () => {
-    const { api, status } = await open()
+    const { api, status } = await world.open()
     api.instead.push(undefined)
     status.report(SHA, success)
     await asked(api, 1)
     await status[Symbol.asyncDispose]()
     await status[Symbol.asyncDispose]()
     status.report(NEXT, success)
-    expect([api.seen.length, clock.sleeping, warned]).toEqual([1, 0, []])
+    expect([api.seen.length, world.clock.sleeping, world.warned]).toEqual([1, 0, []])
   })
 
   it('is let go of at the end: no connection stays', async () => {
@@ -350,27 +320,27 @@ describe('a network that fails', () => {
     const server = createServer((_request, response) => void response.end('{}'))
     server.on('connection', (socket) => void socket.on('close', () => closed.resolve()))
     const port = await listen(server)
-    closing.defer(() => shut(server))
+    world.closing.defer(() => shut(server))
     const answered = once(server, 'request')
-    const status = reporter('github', { url: `http://127.0.0.1:${port}` })
+    const status = world.reporter('github', { url: `http://127.0.0.1:${port}` })
     status.report(SHA, pending)
     await answered
     status.report(SHA, success)
-    await waits()
+    await world.waits()
     await status[Symbol.asyncDispose]()
     await closed.promise
-    expect(warned).toEqual([])
+    expect(world.warned).toEqual([])
   })
 
   it('does not keep it while it waits either', async () => {
-    const { api, status } = await open()
+    const { api, status } = await world.open()
     status.report(SHA, pending)
     await asked(api, 1)
     status.report(SHA, success)
-    await waits()
+    await world.waits()
     await status[Symbol.asyncDispose]()
-    await clock.advance(600_000)
-    expect([states(api), clock.sleeping]).toEqual([['a pending'], 0])
+    await world.clock.advance(600_000)
+    expect([states(api), world.clock.sleeping]).toEqual([['a pending'], 0])
   })
 
   it('trusts the certificate that is named, beside those of the machine', async () => {
@@ -384,11 +354,11 @@ describe('a network that fails', () => {
       algorithm: 'sha256',
       extensions,
     })
-    const api = closing.use(await statusApi('github', clock, { cert: own.cert, key: own.private }))
-    reporter('github', api).report(SHA, success)
-    await waits()
-    expect(warned).toMatchObject([{ error: expect.stringMatching(/self-signed|certificate/) }])
-    reporter('github', api, { ca: own.cert }).report(SHA, success)
+    const api = world.closing.use(await statusApi('github', world.clock, { cert: own.cert, key: own.private }))
+    world.reporter('github', api).report(SHA, success)
+    await world.waits()
+    expect(world.warned).toMatchObject([{ error: expect.stringMatching(/self-signed|certificate/) }])
+    world.reporter('github', api, { ca: own.cert }).report(SHA, success)
     await expect.poll(() => states(api), soon).toEqual(['a success'])
   })
 })
