@@ -39,6 +39,7 @@ export const leaves: ReadonlySet<string> = new Set([
   'error-table-fetch.ts',
   'error-table-git.ts',
   'error-table-stream.ts',
+  'atomic-write.ts',
   'clock.ts',
   'inbound-routes.ts',
   'lossless-json.ts',

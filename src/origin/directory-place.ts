@@ -1,7 +1,7 @@
 import { join } from 'node:path'
+import { createFile } from '../atomic-write.ts'
 import { HermesError } from '../errors.ts'
 import type { Manifest } from '../manifest/manifest.ts'
-import { createFile } from './atomic-write.ts'
 import { codeOf } from './file-entry.ts'
 import { listFinder } from './find-lists.ts'
 import type { FilesAtHand, ManifestPlace } from './manifest-place.ts'

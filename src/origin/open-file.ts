@@ -1,7 +1,7 @@
 import { readFile, realpath, stat } from 'node:fs/promises'
 import { join, sep } from 'node:path'
+import { removeFile, replaceFile } from '../atomic-write.ts'
 import { HermesError } from '../errors.ts'
-import { removeFile, replaceFile } from './atomic-write.ts'
 import { signatureOf } from './file-entry.ts'
 
 /** A manifest file that is about to change. */

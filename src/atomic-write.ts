@@ -7,6 +7,14 @@ export async function replaceFile(path: string, text: string, mode: number): Pro
   await withDraft(path, text, mode, (draft) => rename(draft, path))
 }
 
+/** The same for a file that only the caller writes: what a process that was killed leaves behind is written over. */
+export async function replaceOwnFile(path: string, text: string, mode: number): Promise<void> {
+  const draft = `${path}.tmp`
+  await writeDurably(draft, text, { mode, flags: 'w' })
+  await rename(draft, path)
+  await syncDirectory(dirname(path))
+}
+
 /** Creates a file with `text` at once. False when one of that name exists; it is left alone. */
 export async function createFile(path: string, text: string): Promise<boolean> {
   let isNew = true
@@ -35,7 +43,7 @@ async function withDraft(
 ): Promise<void> {
   const draft = join(dirname(path), `.hermes-${randomUUID()}.tmp`)
   try {
-    await writeDurably(draft, text, mode)
+    await writeDurably(draft, text, { mode, flags: 'wx' })
     await publish(draft)
   } catch (error) {
     await rm(draft, { force: true })
@@ -44,8 +52,12 @@ async function withDraft(
   await syncDirectory(dirname(path))
 }
 
-async function writeDurably(path: string, text: string, mode: number): Promise<void> {
-  await using handle = await open(path, 'wx', 0o600)
+async function writeDurably(
+  path: string,
+  text: string,
+  { mode, flags }: { readonly mode: number; readonly flags: 'w' | 'wx' },
+): Promise<void> {
+  await using handle = await open(path, flags, 0o600)
   await handle.writeFile(text)
   await handle.chmod(mode)
   await handle.sync()
