@@ -158,7 +158,7 @@ spec: { http: { url: "${url}", ${auth} } }
 test('a state holds no secret, and a change beside one is still explained', async () => {
   await using stand = await openStand({ url: 'sqlite:hermes.db' })
   const before = {
-    'one.yaml': connection('one', 'http://u:hunter2@127.0.0.1:9', 'hunter2-${secrets.TOKEN}'),
+    'one.yaml': connection('one', 'http://127.0.0.1:9/?key=hunter2', 'hunter2-${secrets.TOKEN}'),
     'two.yaml': connection('two', 'http://127.0.0.1:9/?api_key=hunter2', 'Bearer ${secrets.TOKEN}'),
   }
   await stand.declare(before)
@@ -172,7 +172,7 @@ test('a state holds no secret, and a change beside one is still explained', asyn
   expect((await stand.plan({ world })).resources).toEqual([])
   await stand.declare({ ...before, 'one.yaml': before['one.yaml'].replace('127.0.0.1:9', '127.0.0.1:10') })
   expect((await stand.plan({ world })).resources.map(({ reason }) => reason)).toEqual([
-    'spec.http.url changed from http://***@127.0.0.1:9 to http://***@127.0.0.1:10',
+    'spec.http.url changed from http://127.0.0.1:9/?key=*** to http://127.0.0.1:10/?key=***',
   ])
   await stand.declare({ ...before, 'two.yaml': before['two.yaml'].replace('hunter2" }', 'letmein" }') })
   expect((await stand.plan({ world })).resources.map(({ reason }) => reason)).toEqual(['the manifest changed'])

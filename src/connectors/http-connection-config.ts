@@ -1,8 +1,7 @@
 import type { FromSchema } from 'json-schema-to-ts'
+import { durationSchema } from './duration-schema.ts'
 import { headerNamePattern, headersSchema } from './http-headers.ts'
 import { credentialsInUrl, secret, secretOnly } from './secret-text.ts'
-
-const duration = { type: ['string', 'integer'], format: 'duration', minimum: 0, maximum: 0 } as const
 
 const auth = {
   type: 'object',
@@ -69,7 +68,7 @@ const rateLimit = {
   additionalProperties: false,
   properties: {
     requests: { type: 'integer', minimum: 1, description: 'Requests within `per`, whichever way it is laid.' },
-    per: { ...duration, default: '1s', description: 'The interval, 1m.' },
+    per: { ...durationSchema, default: '1s', description: 'The interval, 1m.' },
     concurrency: { type: 'integer', minimum: 1, description: 'Requests under way at once.' },
     burst: {
       type: 'integer',
@@ -101,8 +100,8 @@ export const httpConnectionSchema = {
   properties: {
     url: {
       type: 'string',
-      pattern: '^(https?://[^\\s/]|\\$\\{)',
-      'x-pattern-hint': 'an http:// or https:// address',
+      pattern: '^(https?://(?![^/?#\\s]*@)[^\\s/]|\\$\\{)',
+      'x-pattern-hint': 'an http:// or https:// address; user and password belong into auth',
       'x-template': true,
       description: 'Base address; the path of a source is appended to it.',
     },
@@ -120,7 +119,7 @@ export const httpConnectionSchema = {
       'x-secret-only': credentialsInUrl,
       description: 'http://HOST:PORT, or `environment` for HTTP_PROXY, HTTPS_PROXY and NO_PROXY. Left out: direct.',
     },
-    timeout: { ...duration, default: '30s', description: 'Time for one request and its whole answer.' },
+    timeout: { ...durationSchema, default: '30s', description: 'Time for one request and its whole answer.' },
   },
 } as const
 

@@ -1,16 +1,14 @@
 import type { FromSchema } from 'json-schema-to-ts'
-import { secretOnly } from './secret-text.ts'
+import { durationSchema } from './duration-schema.ts'
+import { secretAddress, secretOnly } from './secret-text.ts'
 import { type ServerTlsConfig, serverTlsSchema } from './server-tls.ts'
 
 /** How a NATS server is reached: fields of every NATS connector. */
 export const natsServerProperties = {
   url: {
-    type: 'string',
-    minLength: 1,
+    ...secretAddress,
     pattern: '^((nats|tls)://[^\\s/]|\\$\\{)',
     'x-pattern-hint': 'a nats:// or tls:// address',
-    'x-template': true,
-    'x-secret': true,
     'x-secret-only': '^[a-z]+://[^/@]+@',
     description:
       'nats://USER:PASSWORD@HOST:PORT or nats://TOKEN@HOST, tls:// for TLS. Port 4222 when left out; credentials may ' +
@@ -19,10 +17,7 @@ export const natsServerProperties = {
   credentials: { ...secretOnly, description: 'Text of a .creds file (JWT and seed), only from a secret.' },
   tls: serverTlsSchema,
   timeout: {
-    type: ['string', 'integer'],
-    format: 'duration',
-    minimum: 0,
-    maximum: 0,
+    ...durationSchema,
     default: '10s',
     description: 'Time for the server to take a connection, and to answer a batch.',
   },

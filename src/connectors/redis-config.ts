@@ -1,27 +1,21 @@
 import type { FromSchema } from 'json-schema-to-ts'
-import { credentialsInUrl } from './secret-text.ts'
+import { durationSchema } from './duration-schema.ts'
+import { secretAddress } from './secret-text.ts'
 import { type ServerTlsConfig, serverTlsSchema } from './server-tls.ts'
 
 /** How a Redis server is reached: fields of every Redis connector. */
 export const redisServerProperties = {
   url: {
-    type: 'string',
-    minLength: 1,
+    ...secretAddress,
     pattern: '^(rediss?://[^\\s/]|\\$\\{)',
     'x-pattern-hint': 'a redis:// or rediss:// address',
-    'x-template': true,
-    'x-secret': true,
-    'x-secret-only': credentialsInUrl,
     description:
       'redis://USER:PASSWORD@HOST:PORT/DATABASE, rediss:// for TLS. Port 6379 and database 0 when left out; the ' +
       'password may be a secret: redis://:${secrets.REDIS}@cache:6379.',
   },
   tls: serverTlsSchema,
   timeout: {
-    type: ['string', 'integer'],
-    format: 'duration',
-    minimum: 0,
-    maximum: 0,
+    ...durationSchema,
     default: '10s',
     description: 'Time for the server to take a connection, and to answer a batch.',
   },

@@ -10,3 +10,6 @@ export const secretOnly = {
 
 /** For `x-secret-only` of an address: a password in it must be a secret's. */
 export const credentialsInUrl = '^[a-z+]+://[^/@]*:[^/@]+@'
+
+/** An address that may hold a secret, and no password that is written out. */
+export const secretAddress = { ...secret, 'x-secret-only': credentialsInUrl } as const

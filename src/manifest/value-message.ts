@@ -56,14 +56,17 @@ function limitText(keyword: string, limit: number): string | undefined {
   return limits[keyword]
 }
 
-/** What stands there; never the value of a field that may hold a secret. */
+/** Whoever reads an address may not read who asks there. */
+const inAddress = /:\/\/[^/?#\s]*@/
+
+/** What stands there; never the value of a field that may hold a secret, or an address that holds one. */
 function instead({ data, keyword, schema, parentSchema }: ErrorObject): string {
   if (parentSchema?.['x-secret'] === true || keyword === 'uniqueItems' || keyword === 'false schema') return ''
   if (keyword === 'type' && typeof data === 'object' && data !== null)
     return `, not ${Array.isArray(data) ? 'a list' : 'a mapping'}`
   if (typeof data === 'object' && data !== null) return ''
   const text = JSON.stringify(data) ?? ''
-  if (text.length > 80) return ''
+  if (text.length > 80 || inAddress.test(text)) return ''
   const quotes = keyword === 'type' && schema === 'string' && data !== null ? ' (put it in quotes)' : ''
   const meant = keyword === 'enum' ? didYouMean(String(data), (schema as unknown[]).map(String)) : ''
   return `, not ${text}${quotes}${meant}`

@@ -44,6 +44,19 @@ describe('a secret that is written out', () => {
     expect(found(connection(http))).toEqual([`7 secret_literal spec.http.${path}`])
   })
 
+  test('is refused in an address, where no secret may stand either', () => {
+    const inAddress = connection('').replace('https://x.example', 'https://ann:hunter2@x.example')
+    expect(found(inAddress)).toEqual(['6 invalid_value spec.http.url'])
+    const ofSource = source('').replace('https://x.example', 'https://hunter2@x.example/a')
+    expect(found(ofSource)).toEqual(['6 invalid_value spec.http.url'])
+    const ofSink = workflow('source: { generate: { payload: 1 } }').replace(
+      'drop: {}',
+      'http: { url: "http://a:hunter2@x" }',
+    )
+    expect(found(ofSink)).toEqual(['6 invalid_value spec.sinks[0].http.url'])
+    expect(found(connection('').replace('https://x.example', 'https://x.example/mail/ann@example.org'))).toEqual([])
+  })
+
   test('is refused in the headers of a source, out of its parameters and out of a list', () => {
     expect(found(source('headers: { X-Auth-Token: hunter2 }'))).toEqual([
       '7 secret_literal spec.http.headers.X-Auth-Token',

@@ -22,8 +22,8 @@ const config = {
   properties: {
     url: {
       type: 'string',
-      pattern: '^(https?://|\\$\\{)',
-      'x-pattern-hint': 'an http:// or https:// address',
+      pattern: '^(https?://(?![^/?#\\s]*@)|\\$\\{)',
+      'x-pattern-hint': 'an http:// or https:// address; user and password belong into auth of a Connection',
       'x-template': true,
       description: 'Absolute address.',
     },

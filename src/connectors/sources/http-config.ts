@@ -1,8 +1,8 @@
 import type { FromSchema } from 'json-schema-to-ts'
+import { durationSchema } from '../duration-schema.ts'
 import { headersSchema } from '../http-headers.ts'
 import { jsonPathPattern } from '../json-path.ts'
 
-const duration = { type: ['string', 'integer'], format: 'duration', minimum: 0, maximum: 0 } as const
 const path = { type: 'string', minLength: 1, pattern: jsonPathPattern } as const
 const parameter = {
   type: 'string',
@@ -122,8 +122,8 @@ export const httpSourceSchema = {
   properties: {
     url: {
       type: 'string',
-      pattern: '^(https?://|\\$\\{)',
-      'x-pattern-hint': 'an http:// or https:// address',
+      pattern: '^(https?://(?![^/?#\\s]*@)|\\$\\{)',
+      'x-pattern-hint': 'an http:// or https:// address; user and password belong into auth of a Connection',
       'x-template': true,
       description: 'Absolute address.',
     },
@@ -147,7 +147,7 @@ export const httpSourceSchema = {
     stop,
     maxPages: { ...count, default: 10_000, description: 'A fetch with more pages fails.' },
     incremental,
-    timeout: { ...duration, description: "Time for one page; left out: the Connection's, or 30s." },
+    timeout: { ...durationSchema, description: "Time for one page; left out: the Connection's, or 30s." },
     maxResponseBytes: { ...count, default: 67_108_864, description: 'Largest answer, as decompressed.' },
     retry: {
       type: 'object',

@@ -1,7 +1,6 @@
 import type { FromSchema } from 'json-schema-to-ts'
+import { durationSchema } from '../duration-schema.ts'
 import { natsName, natsServerProperties, streamSubjects } from '../nats-config.ts'
-
-const duration = { type: ['string', 'integer'], format: 'duration', minimum: 0, maximum: 0 } as const
 
 /** The schema of `nats` as a source. */
 export const natsSourceSchema = {
@@ -55,7 +54,7 @@ export const natsSourceSchema = {
           description: 'Messages of a batch at most.',
         },
         ackWait: {
-          ...duration,
+          ...durationSchema,
           default: '30s',
           description:
             'Of a consumer that is made here: messages without a sign of life for so long are delivered again, to ' +

@@ -1,7 +1,7 @@
 import type { FromSchema } from 'json-schema-to-ts'
+import { durationSchema } from '../duration-schema.ts'
 import { redisServerProperties } from '../redis-config.ts'
 
-const duration = { type: ['string', 'integer'], format: 'duration', minimum: 0, maximum: 0 } as const
 const names = { type: 'array', minItems: 1, items: { type: 'string', minLength: 1 } } as const
 
 /** The schema of `redis` as a source. */
@@ -56,7 +56,7 @@ export const redisSourceSchema = {
           description: 'Entries of a batch at most.',
         },
         claimAfter: {
-          ...duration,
+          ...durationSchema,
           default: '1m',
           description:
             'Entries that another consumer has had for so long without a sign of life are taken over (XAUTOCLAIM). ' +

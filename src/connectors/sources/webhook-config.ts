@@ -1,8 +1,8 @@
 import type { FromSchema } from 'json-schema-to-ts'
+import { durationSchema } from '../duration-schema.ts'
 import { headerNamePattern } from '../http-headers.ts'
 import { secretOnly } from '../secret-text.ts'
 
-const duration = { type: ['string', 'integer'], format: 'duration', minimum: 0, maximum: 0 } as const
 const headerName = { type: 'string', pattern: headerNamePattern } as const
 
 const auth = {
@@ -91,7 +91,7 @@ export const webhookSchema = {
       description: 'Largest body; a larger one is refused with 413.',
     },
     timeout: {
-      ...duration,
+      ...durationSchema,
       default: '10s',
       description:
         'How long a sender is kept waiting for its 200; then it gets a 503. Most senders give up after 5s to 30s.',

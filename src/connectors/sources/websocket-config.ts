@@ -1,10 +1,10 @@
 import type { FromSchema } from 'json-schema-to-ts'
+import { durationSchema } from '../duration-schema.ts'
 import { headerNamePattern, headersSchema } from '../http-headers.ts'
 import { jsonPathPattern } from '../json-path.ts'
-import { credentialsInUrl } from '../secret-text.ts'
+import { secretAddress } from '../secret-text.ts'
 import { serverTlsSchema } from '../server-tls.ts'
 
-const duration = { type: ['string', 'integer'], format: 'duration', minimum: 0, maximum: 0 } as const
 const path = { type: 'string', minLength: 1, pattern: jsonPathPattern } as const
 
 const reconnect = {
@@ -15,8 +15,8 @@ const reconnect = {
   additionalProperties: false,
   default: {},
   properties: {
-    first: { ...duration, default: '1s', description: 'The first wait.' },
-    most: { ...duration, default: '60s', description: 'The longest wait.' },
+    first: { ...durationSchema, default: '1s', description: 'The first wait.' },
+    most: { ...durationSchema, default: '60s', description: 'The longest wait.' },
   },
 } as const
 
@@ -27,7 +27,7 @@ const ping = {
   default: {},
   properties: {
     every: {
-      ...duration,
+      ...durationSchema,
       default: '20s',
       description:
         'Time between two pings; when nothing at all comes between two of them, the connection is made anew. 0: none.',
@@ -78,7 +78,7 @@ const stale = {
         'Path to the time in a message: RFC 3339 text, or seconds, milliseconds, microseconds or nanoseconds since 1970 ' +
         '(told apart by their size). A message without a time is kept.',
     },
-    olderThan: { ...duration, description: 'The greatest age, 5s.' },
+    olderThan: { ...durationSchema, description: 'The greatest age, 5s.' },
   },
 } as const
 
@@ -93,13 +93,9 @@ export const websocketSchema = {
   required: ['url'],
   properties: {
     url: {
-      type: 'string',
-      minLength: 1,
+      ...secretAddress,
       pattern: '^(wss?://|\\$\\{)',
       'x-pattern-hint': 'a ws:// or wss:// address',
-      'x-template': true,
-      'x-secret': true,
-      'x-secret-only': credentialsInUrl,
       description: 'Where to connect. Logs and errors name its scheme, host and port only.',
     },
     headers: {
@@ -122,11 +118,11 @@ export const websocketSchema = {
     reconnect,
     ping,
     idleTimeout: {
-      ...duration,
+      ...durationSchema,
       default: 0,
       description: 'A connection without a message for so long is made anew, though it answers pings. 0: never.',
     },
-    connectTimeout: { ...duration, default: '10s', description: 'Time for a connection to be made.' },
+    connectTimeout: { ...durationSchema, default: '10s', description: 'Time for a connection to be made.' },
     sequence,
     stale,
     maxPayload: {
