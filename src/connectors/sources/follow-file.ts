@@ -1,5 +1,3 @@
-import { type FSWatcher, watch } from 'node:fs'
-import { basename, dirname } from 'node:path'
 import { HermesError } from '../../errors.ts'
 import { durationMs } from '../../manifest/duration.ts'
 import type { Batch } from '../../stream/batch.ts'
@@ -7,6 +5,7 @@ import type { Connector, Context } from '../../stream/connector.ts'
 import type { Source } from '../../stream/source.ts'
 import { invalidFile } from './file-error.ts'
 import { inodeOf, opened, standingOf, successorOf } from './file-rotation.ts'
+import { FileWatch } from './file-watch.ts'
 import { type FollowFileConfig, followFileSchema } from './follow-file-config.ts'
 import { LineBatch } from './line-batch.ts'
 import type { FoundBlock, LineFile, LinePosition } from './line-file.ts'
@@ -27,15 +26,14 @@ class FollowFile implements Source {
   readonly #closed = new AbortController()
   /** Identities of files that were read to their end. */
   readonly #read = new Set<string>()
-  #watcher: FSWatcher | undefined
+  readonly #watch: FileWatch
   /** Milliseconds since the epoch: what is copied is copied after that. */
   #lookedAt = 0
-  #changed = false
-  #wake: () => void = () => {}
 
   constructor(settings: FollowFileConfig, context: Pick<Context, 'clock' | 'log'>) {
     this.#config = settings
     this.#context = context
+    this.#watch = new FileWatch(settings.path, Math.max(10, durationMs(settings.poll)), context.clock)
   }
 
   async *read(from: unknown, stop: AbortSignal, signal: AbortSignal): AsyncGenerator<Batch> {
@@ -54,7 +52,7 @@ class FollowFile implements Source {
       signal.throwIfAborted()
     } finally {
       await file?.[Symbol.asyncDispose]()
-      this.#unwatch()
+      this.#watch.close()
     }
   }
 
@@ -67,7 +65,7 @@ class FollowFile implements Source {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed.abort()
-    this.#unwatch()
+    this.#watch.close()
   }
 
   /** Waits until there is a file; undefined when it is to stop. */
@@ -99,6 +97,7 @@ class FollowFile implements Source {
     while (!until.aborted) {
       const look = await file.look(ends)
       signal.throwIfAborted()
+      if (look.state !== 'end') this.#watch.found()
       if (look.state === 'changed') return true
       this.#lookedAt = this.#context.clock.now()
       if (look.state === 'long') this.#passLong(file)
@@ -108,8 +107,10 @@ class FollowFile implements Source {
       } else if (ends) return false
       else {
         const now = this.#context.clock.now()
-        restingSince = (await this.#isReplaced(file)) ? (restingSince ?? now) : undefined
-        if (restingSince === undefined) await this.#pause(until)
+        const standing = await this.#standing(file)
+        if (standing !== 'there') this.#watch.found()
+        restingSince = standing === 'replaced' ? (restingSince ?? now) : undefined
+        if (restingSince === undefined) await this.#watch.next(until, standing === 'there')
         else if (await this.#rests(file, now - restingSince)) ends = true
         else await this.#context.clock.sleep(REST_MS / 10, until).catch(() => undefined)
       }
@@ -118,12 +119,12 @@ class FollowFile implements Source {
   }
 
   /** Where it was rotated away and nothing has its name yet, what was rotated after it comes next. */
-  async #isReplaced(file: LineFile): Promise<boolean> {
+  async #standing(file: LineFile): Promise<'there' | 'away' | 'replaced'> {
     const { path, maxLineBytes } = this.#config
     const inode = await inodeOf(path)
-    if (inode !== undefined) return inode !== file.inode
+    if (inode !== undefined) return inode === file.inode ? 'there' : 'replaced'
     await using next = await successorOf(path, file, new Set([...this.#read, file.identity]), maxLineBytes)
-    return next !== undefined
+    return next === undefined ? 'away' : 'replaced'
   }
 
   /** Whether nobody writes to a file any more that was replaced so long ago. */
@@ -137,7 +138,7 @@ class FollowFile implements Source {
     for (;;) {
       const found = await find()
       if (found !== undefined || !this.#config.follow || until.aborted) return found
-      await this.#pause(until)
+      await this.#watch.next(until, false)
     }
   }
 
@@ -174,42 +175,6 @@ class FollowFile implements Source {
 
   #missing(): HermesError {
     return new HermesError('file_source_missing', `${this.#config.path} does not exist`)
-  }
-
-  /** Until something changes in the directory, at most for the time of `poll`. */
-  async #pause(until: AbortSignal): Promise<void> {
-    // What happened before it was watched is seen by looking once more.
-    if (this.#watch()) return
-    if (!this.#changed) {
-      const woken = new AbortController()
-      this.#wake = () => woken.abort()
-      const pollMs = Math.max(10, durationMs(this.#config.poll))
-      await this.#context.clock.sleep(pollMs, AbortSignal.any([until, woken.signal])).catch(() => undefined)
-    }
-    this.#changed = false
-  }
-
-  /** Events only wake up: where there are none, time does. True when there are some from now on. */
-  #watch(): boolean {
-    if (this.#watcher !== undefined || !this.#config.follow) return false
-    const { path } = this.#config
-    const name = basename(path)
-    try {
-      this.#watcher = watch(dirname(path), { persistent: false }, (_event, changed) => {
-        if (changed !== null && changed !== name) return
-        this.#changed = true
-        this.#wake()
-      })
-      this.#watcher.on('error', () => this.#unwatch())
-      return true
-    } catch {
-      return false
-    }
-  }
-
-  #unwatch(): void {
-    this.#watcher?.close()
-    this.#watcher = undefined
   }
 }
 
