@@ -26,7 +26,7 @@ import { SourceRunner } from './resources/source-runner.ts'
 import type { SourceSpec } from './resources/source-spec.ts'
 import { viewOf } from './resources/source-view.ts'
 import { tableController } from './resources/table.ts'
-import { declaredColumns, type TableSpec, withTables } from './resources/table-spec.ts'
+import { declaredColumns, type TableSpec, tableDeriver } from './resources/table-spec.ts'
 import { secretMarks } from './secret-marks.ts'
 import type { RouteTable } from './service/hooks/route-table.ts'
 import type { Column } from './store/column-type.ts'
@@ -152,7 +152,7 @@ export function openCore(parts: CoreParts): Core {
     ledger: store.ledger,
     clock,
     log,
-    derive: withTables,
+    derive: tableDeriver(),
     resyncMs: config.resyncMs,
     onLap: (lap) => {
       for (const listener of lapListeners) listener(lap)

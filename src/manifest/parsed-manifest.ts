@@ -29,8 +29,19 @@ export function parsedManifest(document: ValidDocument, stretch: DocumentStretch
   return generated === undefined ? manifest : { ...manifest, generated }
 }
 
+/** Who asks for one place of a document often asks for many. */
+let lastParsed: WeakRef<{ readonly text: string; readonly documents: ReturnType<typeof parseDocuments> }> | undefined
+
+function parsed(text: string, file: string): ReturnType<typeof parseDocuments> {
+  const known = lastParsed?.deref()
+  if (known?.text === text) return known.documents
+  const documents = parseDocuments(text, file)
+  lastParsed = new WeakRef({ text, documents })
+  return documents
+}
+
 function locateIn(text: string, path: string, first: Location): Location {
-  const { documents, locate } = parseDocuments(text, first.file)
+  const { documents, locate } = parsed(text, first.file)
   const [only] = documents
   if (only === undefined) return first
   const { line, column } = locate(placeOf(only.document, parsePath(path)).key)

@@ -46,8 +46,10 @@ export class Board {
   adopt(target: Target): void {
     const before = this.target
     this.target = target
-    for (const key of this.resources.keys()) if (!target.wanted.has(key)) this.#forget(key)
-    for (const wanted of target.wanted.values()) this.#adopt(wanted)
+    if (target.edits === undefined) {
+      for (const key of this.resources.keys()) if (!target.wanted.has(key)) this.#forget(key)
+    }
+    for (const wanted of target.edits ?? target.wanted.values()) this.#adopt(wanted)
     this.wake()
     if (before === undefined) return
     for (const resource of this.resources.values()) {

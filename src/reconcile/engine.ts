@@ -17,9 +17,10 @@ import { paced, yieldNow } from './pace.ts'
 import type { Plan } from './plan.ts'
 import { requirePlan } from './plan-hash.ts'
 import { preview } from './preview.ts'
+import { resolveTarget } from './resolve-target.ts'
 import { type EngineState, engineState, type ResourceState, resourceState } from './state.ts'
 import type { Entries, Kinds, Wanted } from './subject.ts'
-import { type Derive, resolveTarget, type Target } from './target.ts'
+import type { Derive, Target } from './target.ts'
 import { Slots } from './turn.ts'
 import type { Workshop } from './work.ts'
 
@@ -274,6 +275,7 @@ export class Engine {
 
   /** What differs from the target in force. */
   async #fresh(target: Target): Promise<readonly Wanted[]> {
+    if (target.edits !== undefined) return target.edits
     const before = this.#inForce?.wanted
     const fresh: Wanted[] = []
     await paced(target.wanted.values(), (wanted) => {

@@ -48,6 +48,10 @@ interface Draft {
  * table then have one plan for it, whichever of them is taken up first (invariant 10).
  */
 export function withTables(manifests: readonly Manifest[]): Manifest[] {
+  return [...manifests, ...[...sourcesByTable(manifests)].map(([name, sources]) => tableOf(name, sources))]
+}
+
+function sourcesByTable(manifests: readonly Manifest[]): ReadonlyMap<string, Sources> {
   const tables = new Map<string, Sources>()
   for (const manifest of manifests) {
     if (manifest.kind !== 'SourceDefinition') continue
@@ -57,7 +61,56 @@ export function withTables(manifests: readonly Manifest[]): Manifest[] {
     if (others === undefined) tables.set(table, [source])
     else others.push(source)
   }
-  return [...manifests, ...[...tables].map(([name, sources]) => tableOf(name, sources))]
+  return tables
+}
+
+/** The same, remembering the last answer: when manifests were edited and nothing else, only their tables are made anew. */
+export function tableDeriver(): (manifests: readonly Manifest[]) => readonly Manifest[] {
+  let last: Derivation | undefined
+  return (manifests) => {
+    last = (last && edited(last, manifests)) ?? derivation(manifests)
+    return last.derived
+  }
+}
+
+interface Derivation {
+  readonly manifests: readonly Manifest[]
+  readonly derived: readonly Manifest[]
+  /** By name, with the place of the table behind the manifests. */
+  readonly tables: ReadonlyMap<string, { readonly sources: Sources; readonly place: number }>
+}
+
+function derivation(manifests: readonly Manifest[]): Derivation {
+  const derived = withTables(manifests)
+  const sources = sourcesByTable(manifests)
+  const tables = new Map(
+    [...sources].map(([name, of], index) => [name, { sources: of, place: manifests.length + index }]),
+  )
+  return { manifests, derived, tables }
+}
+
+/** Undefined where more changed than what some manifests say of the same table. */
+function edited(last: Derivation, manifests: readonly Manifest[]): Derivation | undefined {
+  if (last.manifests.length !== manifests.length) return undefined
+  const derived = [...last.derived]
+  const tables = new Map(last.tables)
+  for (const [index, manifest] of manifests.entries()) {
+    const before = last.manifests[index]
+    if (before === undefined || before === manifest) continue
+    if (before.key !== manifest.key) return undefined
+    derived[index] = manifest
+    if (manifest.kind !== 'SourceDefinition') continue
+    const [from, to] = [before as Manifest<SourceSpec>, manifest as Manifest<SourceSpec>]
+    const { table } = viewOf(to)
+    const known = tables.get(table)
+    if (viewOf(from).table !== table || known === undefined) return undefined
+    const [first, ...rest] = known.sources.map((source) => (source === from ? to : source))
+    if (first === undefined) return undefined
+    const sources: Sources = [first, ...rest]
+    tables.set(table, { ...known, sources })
+    derived[known.place] = tableOf(table, sources)
+  }
+  return { manifests, derived, tables }
 }
 
 /** All sources of one table, in the order of the manifests. */
