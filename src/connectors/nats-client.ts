@@ -1,7 +1,7 @@
 import type { NatsConnection, NodeConnectionOptions } from '@nats-io/transport-node'
 import { HermesError } from '../errors.ts'
 import { durationMs } from '../manifest/duration.ts'
-import { withDeadline } from './deadline.ts'
+import { type Deadline, withDeadline } from './deadline.ts'
 import { maskOf } from './masking.ts'
 import type { NatsServerConfig } from './nats-config.ts'
 import { parseServerAddress, type ServerAddress } from './server-address.ts'
@@ -84,6 +84,13 @@ function credentialsOf(user: string | undefined, pass: string | undefined): Node
   return pass === undefined ? { token: user } : { user, pass }
 }
 
+/** What the vendor's types keep to themselves. */
+interface VendorParts {
+  readonly protocol?: { readonly transport?: { readonly socket?: { destroy(): void } } }
+}
+
+const never = new AbortController().signal
+
 class Connection implements NatsClient {
   readonly name: string
   readonly timeoutMs: number
@@ -118,7 +125,8 @@ class Connection implements NatsClient {
   }
 
   async flush(signal: AbortSignal): Promise<void> {
-    await this.inTime(this.vendor.flush(), signal)
+    const deadline = { ms: this.timeoutMs, who: this.name, onTimeout: () => this.#drop() }
+    await this.#within(this.vendor.flush(), deadline, signal)
     // What the server refused it said before its answer; the vendor's client tells it in a turn of its own.
     await new Promise((resolve) => setImmediate(resolve))
   }
@@ -139,8 +147,14 @@ class Connection implements NatsClient {
   }
 
   async inTime<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+    // The server may be slow, or gone without a word: whether it still answers shows.
+    const onTimeout = (): void => void this.flush(never).catch(() => undefined)
+    return await this.#within(work, { ms: this.timeoutMs, who: this.name, onTimeout }, signal)
+  }
+
+  async #within<T>(work: Promise<T>, deadline: Deadline, signal: AbortSignal): Promise<T> {
     try {
-      return await withDeadline(work, { ms: this.timeoutMs, who: this.name }, signal)
+      return await withDeadline(work, deadline, signal)
     } catch (error) {
       signal.throwIfAborted()
       throw this.problem(error)
@@ -149,6 +163,17 @@ class Connection implements NatsClient {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.vendor.close()
+  }
+
+  /**
+   * Gives up a connection that answers no more: what is tried again would only pile up behind what it did not take. The
+   * vendor's own way waits until the socket has taken everything, which it never will.
+   */
+  #drop(): void {
+    const { protocol } = this.vendor as unknown as VendorParts
+    const socket = protocol?.transport?.socket
+    if (socket === undefined) void this.vendor.reconnect().catch(() => undefined)
+    else socket.destroy()
   }
 
   async #watch(): Promise<void> {

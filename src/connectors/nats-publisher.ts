@@ -13,6 +13,8 @@ export interface Publication {
 export interface PublishFailure {
   readonly reason: string
   readonly retryable: boolean
+  /** It says nothing of the message: the stream is full, or the server cannot store now. */
+  readonly isOfServer?: true
 }
 
 /** Not all at once: a server keeps what it has not stored in memory, and drops what is too much. */
@@ -22,6 +24,9 @@ interface Answer {
   readonly seq?: number
   readonly error?: { readonly code?: number; readonly err_code?: number; readonly description?: string }
 }
+
+/** The status of an answer when nobody listens to the subject. */
+const NO_STREAM = 503
 
 /** Codes of errors that depend on the state of the stream, though the API calls them the client's: it is full. */
 const stateCodes = new Set([10_077, 10_047, 10_023])
@@ -84,12 +89,16 @@ export async function publishAll(
 }
 
 function answerOf(status: number | undefined, data: Uint8Array): Answer {
-  if (status === 503) return { error: { code: status, description: 'no stream takes its subject now' } }
+  if (status === NO_STREAM) return { error: { code: status, description: 'no stream takes its subject now' } }
   return JSON.parse(new TextDecoder().decode(data)) as Answer
 }
 
 function failureOf({ error }: Answer): PublishFailure | undefined {
   if (error === undefined) return undefined
   const { code = 500, err_code: errorCode = 0, description = 'the stream refused it' } = error
-  return { reason: description, retryable: code >= 500 || stateCodes.has(errorCode) }
+  // That no stream takes a subject may be a matter of this subject alone.
+  if (stateCodes.has(errorCode) || (code >= 500 && code !== NO_STREAM)) {
+    return { reason: description, retryable: true, isOfServer: true }
+  }
+  return { reason: description, retryable: code === NO_STREAM }
 }

@@ -6,8 +6,9 @@ import { bytesBatch } from '../../src/stream/batches.ts'
 import { natsUrl, onNats } from './brokers.ts'
 import { bufferContract } from './buffer-contract.ts'
 import { drain, idsOf, kilobytes, never, numbers, placeOf, takeSome } from './buffers.ts'
+import { faultProxy } from './fault-proxy.ts'
 import { eventually, thrown } from './opened-stream.ts'
-import { faultProxy, ownNats, uniqueName } from './servers.ts'
+import { ownNats, uniqueName } from './servers.ts'
 
 const url = natsUrl
 const limits = { bytes: 1_000_000, replicas: 1, ackWait: '1s', timeout: '2s' }

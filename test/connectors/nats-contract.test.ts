@@ -3,8 +3,9 @@ import { connect } from '@nats-io/transport-node'
 import { natsSink } from '../../src/connectors/sinks/nats.ts'
 import { natsSource } from '../../src/connectors/sources/nats.ts'
 import { natsUrl, onNats } from './brokers.ts'
+import { faultProxy } from './fault-proxy.ts'
 import { opened } from './opened-stream.ts'
-import { faultProxy, uniqueName } from './servers.ts'
+import { uniqueName } from './servers.ts'
 import { sinkContract } from './sink-contract.ts'
 import { streamSourceContract } from './stream-source-contract.ts'
 
@@ -34,7 +35,7 @@ onNats('nats', () => {
       },
       refused: tooLarge,
       once: true,
-      stall: async () => proxy.stall(true),
+      stall: () => proxy.become('stall'),
       [Symbol.asyncDispose]: async () => {
         await proxy[Symbol.asyncDispose]()
         await manager.streams.delete(stream)

@@ -6,9 +6,10 @@ import { connect, type NatsConnection } from '@nats-io/transport-node'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { natsSink } from '../../src/connectors/sinks/nats.ts'
 import { natsUrl, onNats } from './brokers.ts'
+import { faultProxy } from './fault-proxy.ts'
 import { never } from './opened.ts'
 import { eventually, messages, opened, thrown } from './opened-stream.ts'
-import { faultProxy, freePort, ownNats, tlsWorld, uniqueName } from './servers.ts'
+import { freePort, ownNats, tlsWorld, uniqueName } from './servers.ts'
 
 const url = natsUrl
 const binary = Uint8Array.from({ length: 256 }, (_, byte) => byte)
@@ -141,6 +142,18 @@ onNats('the nats sink with JetStream', () => {
   })
 })
 
+onNats('the nats sink with a full stream', () => {
+  it('is away until there is room: that says nothing of the messages', async () => {
+    const stream = streamName()
+    const manager = await jetstreamManager(witness)
+    await manager.streams.add({ name: stream, subjects: [stream], max_msgs: 1, discard: 'new' })
+    await using sink = await open({ subject: stream, jetstream: { stream } })
+    expect(await sink.write(messages(['1']), never)).toEqual([])
+    const error = await thrown(sink.write(messages(['2', '3']), never))
+    expect([error.code, error.message]).toEqual(['connector_unavailable', expect.stringContaining('maximum messages')])
+  })
+})
+
 onNats('the nats sink when the server fails', () => {
   it('says at opening that nobody is there, and not with which password', async () => {
     const port = await freePort()
@@ -211,16 +224,29 @@ onNats('the nats sink when the server fails', () => {
     await using proxy = await faultProxy(server.port)
     await using sink = await open({ url: `nats://127.0.0.1:${proxy.port}`, subject: 'x', timeout: '300ms' })
     expect(await sink.write(messages(['1']), never)).toEqual([])
-    proxy.stall(true)
+    await proxy.become('stall')
     expect((await thrown(sink.write(messages(['2']), never))).message).toContain('300 ms')
     const gaveUp = new AbortController()
     const reason = new Error('enough')
     const writing = sink.write(messages(['3']), gaveUp.signal)
     gaveUp.abort(reason)
     await expect(writing).rejects.toBe(reason)
-    proxy.stall(false)
+    await proxy.become('pass')
     proxy.reset()
     await eventually(async () => expect(await sink.write(messages(['4']), never)).toEqual([]))
+  })
+
+  it('takes another connection behind one whose server went without a word', async () => {
+    await using server = await ownNats()
+    await using proxy = await faultProxy(server.port)
+    await using sink = await open({ url: `nats://127.0.0.1:${proxy.port}`, subject: 'x', timeout: '300ms' })
+    expect(await sink.write(messages(['1']), never)).toEqual([])
+    await proxy.become('half_open')
+    // More than the system takes from a client whose server reads nothing.
+    const large = messages(Array.from({ length: 40 }, () => 'x'.repeat(500_000)))
+    await thrown(sink.write(large, never))
+    await proxy.become('pass')
+    await eventually(async () => expect(await sink.write(messages(['2']), never)).toEqual([]))
   })
 
   it('does not wait at opening for a server that says nothing', async () => {

@@ -4,9 +4,10 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { natsSource } from '../../src/connectors/sources/nats.ts'
 import type { Log } from '../../src/stream/connector.ts'
 import { natsUrl, onNats } from './brokers.ts'
+import { faultProxy } from './fault-proxy.ts'
 import { never } from './opened.ts'
 import { eventually, opened, reading, thrown } from './opened-stream.ts'
-import { faultProxy, ownNats, uniqueName } from './servers.ts'
+import { ownNats, uniqueName } from './servers.ts'
 
 const url = natsUrl
 const made: string[] = []
@@ -177,9 +178,9 @@ onNats('the nats source when the server fails', () => {
       await new Promise((resolve) => setTimeout(resolve, 100))
     }
     // For so long no sign of life gets through that the server delivers again what is on its way.
-    proxy.stall(true)
+    await proxy.become('stall')
     await new Promise((resolve) => setTimeout(resolve, 1_500))
-    proxy.stall(false)
+    await proxy.become('pass')
     proxy.reset()
     await add(stream, ['500'])
     await read.until(501, 20_000)

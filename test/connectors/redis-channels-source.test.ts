@@ -2,9 +2,10 @@ import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { redisSource } from '../../src/connectors/sources/redis.ts'
 import { onRedis, redisUrl } from './brokers.ts'
+import { faultProxy } from './fault-proxy.ts'
 import { never } from './opened.ts'
 import { eventually, opened, reading, texts } from './opened-stream.ts'
-import { faultProxy, ownRedis, uniqueName } from './servers.ts'
+import { ownRedis, uniqueName } from './servers.ts'
 
 const url = redisUrl
 let publisher: Redis

@@ -2,8 +2,9 @@ import { Redis } from 'ioredis'
 import { redisSink } from '../../src/connectors/sinks/redis.ts'
 import { redisSource } from '../../src/connectors/sources/redis.ts'
 import { onRedis, redisUrl } from './brokers.ts'
+import { faultProxy } from './fault-proxy.ts'
 import { opened } from './opened-stream.ts'
-import { faultProxy, uniqueName } from './servers.ts'
+import { uniqueName } from './servers.ts'
 import { sinkContract } from './sink-contract.ts'
 import { streamSourceContract } from './stream-source-contract.ts'
 
@@ -20,7 +21,7 @@ onRedis('redis', () => {
       written: async () =>
         (await admin.xrange(key, '-', '+')).map(([, fields]) => JSON.parse(fields[1] ?? '') as unknown),
       refused: 'x'.repeat(1_000),
-      stall: async () => proxy.stall(true),
+      stall: () => proxy.become('stall'),
       [Symbol.asyncDispose]: async () => {
         await proxy[Symbol.asyncDispose]()
         await admin.del(key)

@@ -2,9 +2,10 @@ import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { redisSink } from '../../src/connectors/sinks/redis.ts'
 import { onRedis, redisUrl } from './brokers.ts'
+import { faultProxy } from './fault-proxy.ts'
 import { never } from './opened.ts'
 import { eventually, messages, opened, thrown } from './opened-stream.ts'
-import { faultProxy, freePort, ownRedis, ownTlsRedis, tlsWorld, uniqueName } from './servers.ts'
+import { freePort, ownRedis, ownTlsRedis, tlsWorld, uniqueName } from './servers.ts'
 
 const url = redisUrl
 const binary = Uint8Array.from({ length: 256 }, (_, byte) => byte)
@@ -294,20 +295,20 @@ onRedis('the redis sink when the server fails', () => {
     await using proxy = await faultProxy(server.port)
     const at = `redis://127.0.0.1:${proxy.port}`
     await using sink = await open({ url: at, stream: { key: 's' }, timeout: '300ms' })
-    proxy.stall(true)
+    await proxy.become('stall')
     expect((await thrown(sink.write(messages(['1', '2']), never))).code).toBe('connector_unavailable')
-    proxy.stall(false)
+    await proxy.become('pass')
     await eventually(async () => expect(await sink.write(messages(['1', '2']), never)).toEqual([]))
     expect(await sink.write(messages(['3', '4']), never)).toEqual([])
   })
 
-  it('has messages tried again that a replica refuses', async () => {
+  it('is away while its server is a replica: that says nothing of the messages', async () => {
     await using server = await ownRedis()
     await using sink = await open({ url: `redis://127.0.0.1:${server.port}`, stream: { key: 's' } })
     const admin = new Redis({ port: server.port, protocol: 2 })
     await admin.replicaof('127.0.0.1', 1)
-    const [rejection] = await sink.write(messages(['1']), never)
-    expect(rejection).toMatchObject({ index: 0, retryable: true, reason: expect.stringMatching(/READONLY/) as string })
+    const error = await thrown(sink.write(messages(['1', '2']), never))
+    expect([error.code, error.message]).toEqual(['connector_unavailable', expect.stringContaining('READONLY')])
     await admin.replicaof('NO', 'ONE')
     expect(await sink.write(messages(['1']), never)).toEqual([])
     admin.disconnect()

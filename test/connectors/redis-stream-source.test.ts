@@ -2,9 +2,10 @@ import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { redisSource } from '../../src/connectors/sources/redis.ts'
 import { onRedis } from './brokers.ts'
+import { faultProxy } from './fault-proxy.ts'
 import { never } from './opened.ts'
 import { eventually, opened, reading, thrown } from './opened-stream.ts'
-import { faultProxy, type OwnServer, ownRedis, uniqueName } from './servers.ts'
+import { type OwnServer, ownRedis, uniqueName } from './servers.ts'
 
 let server: OwnServer
 let witness: Redis
@@ -267,7 +268,7 @@ onRedis('the redis source when the server fails', () => {
       now += ms
       return new Promise((resolve) => setTimeout(resolve, 1))
     }
-    proxy.refuse(true)
+    await proxy.become('refuse')
     const error = await thrown(Array.fromAsync(source.read(undefined, never, never)))
     expect([error.code, error.next]).toEqual(['connector_unavailable', 'retry'])
     expect(now).toBeGreaterThan(30_000)

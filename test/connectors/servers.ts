@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer, connect as dial, type Server, type Socket } from 'node:net'
+import { createServer, connect as dial } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { generate } from 'selfsigned'
@@ -109,74 +109,4 @@ export async function freePort(): Promise<number> {
   await new Promise((resolve) => server.close(resolve))
   if (address === null || typeof address === 'string') throw new Error('no port')
   return address.port
-}
-
-/** Between a client and a server, on a port of its own. */
-export interface FaultProxy extends AsyncDisposable {
-  readonly port: number
-  /** Ends all connections there are. */
-  reset(): void
-  /** Takes connections and bytes, and hands nothing on in either direction. */
-  stall(stalled: boolean): void
-  /** Takes no connections, and ends those there are. */
-  refuse(refused: boolean): void
-  /** Lets so many more bytes of answers through, then ends the connection. */
-  cutAfter(bytes: number): void
-}
-
-/** Stands before a server on this machine. */
-export async function faultProxy(target: number): Promise<FaultProxy> {
-  const pairs = new Set<readonly [Socket, Socket]>()
-  let stalled = false
-  let refused = false
-  let left = Number.POSITIVE_INFINITY
-  const end = (): void => {
-    for (const pair of pairs) for (const socket of pair) socket.resetAndDestroy()
-    pairs.clear()
-    left = Number.POSITIVE_INFINITY
-  }
-  const server: Server = createServer((near) => {
-    if (refused) return near.resetAndDestroy()
-    const far = dial(target, '127.0.0.1')
-    pairs.add([near, far])
-    for (const [from, to] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      from.on('data', (data) => {
-        if (stalled) return
-        const passed = from === near ? data : data.subarray(0, left)
-        to.write(passed)
-        if (from === near || left === 0) return
-        left -= passed.length
-        if (left === 0) setTimeout(end, 20)
-      })
-      from.on('error', () => to.destroy())
-      from.on('close', () => to.destroy())
-    }
-    return undefined
-  })
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve)
-  })
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return {
-    port: address.port,
-    reset: end,
-    stall: (on) => {
-      stalled = on
-    },
-    refuse: (on) => {
-      refused = on
-      if (on) end()
-    },
-    cutAfter: (bytes) => {
-      left = bytes
-    },
-    [Symbol.asyncDispose]: async () => {
-      end()
-      await new Promise((resolve) => server.close(resolve))
-    },
-  }
 }

@@ -166,6 +166,9 @@ class NatsSink implements Sink {
   ): Promise<void> {
     const { client, inbox } = this.#parts
     const failures = await publishAll(client, publications, inbox(), signal)
+    const [first] = failures
+    if (first !== undefined && failures.every((each) => each?.isOfServer === true))
+      throw new HermesError('connector_unavailable', `${client.name}: ${first.reason}`)
     for (const [place, failure] of failures.entries()) {
       if (failure === undefined) continue
       const { reason, retryable } = failure

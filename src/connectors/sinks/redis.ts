@@ -4,13 +4,13 @@ import { durationMs } from '../../manifest/duration.ts'
 import type { Batch } from '../../stream/batch.ts'
 import type { Connector } from '../../stream/connector.ts'
 import type { Rejection, Sink } from '../../stream/sink.ts'
+import { durationSchema } from '../duration-schema.ts'
 import { type MessageText, messageText } from '../message-text.ts'
 import { asBuffer, type CommandFailure, openRedis, type RedisClient, type RedisCommand } from '../redis-client.ts'
 import { redisServerProperties } from '../redis-config.ts'
 import { replyKind } from '../redis-problem.ts'
 import { type Once, onceFor, writeOnce } from '../redis-write.ts'
 
-const duration = { type: ['string', 'integer'], format: 'duration', minimum: 0, maximum: 0 } as const
 const name = { type: 'string', minLength: 1, 'x-message-template': true } as const
 
 const config = {
@@ -52,7 +52,7 @@ const config = {
       required: ['key'],
       properties: {
         key: { ...name, description: 'The key: quote:${message.symbol}.' },
-        ttl: { ...duration, description: 'After this time the key goes. Left out: it stays.' },
+        ttl: { ...durationSchema, description: 'After this time the key goes. Left out: it stays.' },
       },
     },
     idempotent: {
@@ -64,7 +64,7 @@ const config = {
       additionalProperties: false,
       properties: {
         ttl: {
-          ...duration,
+          ...durationSchema,
           default: '24h',
           description: 'How long a mark stays: longer than any message may be late.',
         },
@@ -191,11 +191,14 @@ class RedisSink implements Sink {
     }
   }
 
-  /** When the server lets this user write nothing at all, that is no matter of the messages. */
+  /** When the server takes nothing at all now, or nothing of this user, that is no matter of the messages. */
   #refuseAll(failures: readonly (CommandFailure | undefined)[]): void {
     const [first] = failures
-    if (first === undefined || !failures.every((each) => each !== undefined && kindOf(each) === 'refused')) return
-    throw new HermesError('connector_refused', `${this.#client.name}: ${first.message}`)
+    if (first === undefined) return
+    const kind = kindOf(first)
+    if (kind === 'never' || !failures.every((each) => each !== undefined && kindOf(each) === kind)) return
+    const code = kind === 'later' ? 'connector_unavailable' : 'connector_refused'
+    throw new HermesError(code, `${this.#client.name}: ${first.message}`)
   }
 }
 
