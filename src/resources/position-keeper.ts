@@ -7,11 +7,15 @@ import type { Log } from '../stream/connector.ts'
  * one is written at once: without any a source would begin anew, where what it began with may have been rotated away.
  */
 const SAVE_MS = 200
+/** Milliseconds that a save may take, and all that is left to save at the end. */
+const LONGEST_SAVE_MS = 10_000
+const LONGEST_END_MS = 2_000
 
 /** Where workflows stand whose sources keep no place of their own. */
 export interface Positions {
   read(): Promise<ReadonlyMap<string, unknown>>
-  save(positions: ReadonlyMap<string, unknown>): Promise<void>
+  /** An abort gives up: whether they are saved is not known then. */
+  save(positions: ReadonlyMap<string, unknown>, signal: AbortSignal): Promise<void>
 }
 
 export interface PositionKeeperOptions {
@@ -25,10 +29,14 @@ export interface PositionKeeperOptions {
 export class PositionKeeper {
   readonly #options: PositionKeeperOptions
   readonly #ending = new AbortController()
+  /** Ends a save that takes too long at the end. */
+  readonly #giveUp = new AbortController()
   #position: unknown
   #state: unknown
   #isDirty = false
   #saving: Promise<void> | undefined
+  /** Of writes: one after the other, so that no older position comes to stand over a newer one. */
+  #turn: Promise<void> = Promise.resolve()
 
   constructor(options: PositionKeeperOptions) {
     this.#options = options
@@ -63,22 +71,53 @@ export class PositionKeeper {
 
   /** Writes down what is not yet; a failure is logged, and tried again with the next one. */
   async flush(): Promise<void> {
+    this.#turn = this.#turn.then(() => this.#write())
+    await this.#turn
+  }
+
+  async #write(): Promise<void> {
     if (!this.#isDirty) return
-    const { workflow, positions, log } = this.#options
-    const position = this.#state === undefined ? this.#position : { $position: this.#position, $state: this.#state }
+    const { workflow, log } = this.#options
     this.#isDirty = false
     try {
-      await positions.save(new Map([[workflow, position]]))
+      await this.#save()
     } catch (error) {
       this.#isDirty = true
       log.warn({ workflow, error: toHermesError(error).message }, 'position not saved')
     }
   }
 
+  /** Writes down what is not yet; gives up when the database does not answer in time. */
   async end(): Promise<void> {
     this.#ending.abort()
+    const done = new AbortController()
+    void this.#options.clock.sleep(LONGEST_END_MS, done.signal).then(
+      () => this.#giveUp.abort(new Error('the database did not answer before the end')),
+      () => undefined,
+    )
     await this.#saving
     await this.flush()
+    done.abort()
+  }
+
+  async #save(): Promise<void> {
+    const { workflow, positions, clock } = this.#options
+    const position = this.#state === undefined ? this.#position : { $position: this.#position, $state: this.#state }
+    const done = new AbortController()
+    const save = new AbortController()
+    const giveUp = (): void => save.abort(this.#giveUp.signal.reason)
+    this.#giveUp.signal.addEventListener('abort', giveUp, { once: true })
+    if (this.#giveUp.signal.aborted) giveUp()
+    void clock.sleep(LONGEST_SAVE_MS, done.signal).then(
+      () => save.abort(new Error(`the database did not answer within ${LONGEST_SAVE_MS} ms`)),
+      () => undefined,
+    )
+    try {
+      await positions.save(new Map([[workflow, position]]), save.signal)
+    } finally {
+      done.abort()
+      this.#giveUp.signal.removeEventListener('abort', giveUp)
+    }
   }
 
   async #saveLater(ms: number): Promise<void> {

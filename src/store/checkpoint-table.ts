@@ -16,11 +16,11 @@ export function createCheckpoints(database: Database, clock: Clock): Checkpoints
       const rows = await database.query<{ workflow: string; position: string | null }>(sql, [], signal)
       return new Map(rows.map(({ workflow, position }) => [workflow, positionOf(position)]))
     },
-    save: async (positions) => {
+    save: async (positions, signal) => {
       const now = clock.now()
       for (const chunk of chunks([...positions], rowsPerStatement)) {
         const { sql, values } = saving(database.dialect, chunk, now)
-        await database.query(sql, values)
+        await database.query(sql, values, signal)
       }
     },
     delete: async (workflows) => {

@@ -55,7 +55,7 @@ export function createDeadLetterStore(database: Database): DeadLetterStore {
 }
 
 async function writeLetters(
-  { kysely }: Database,
+  database: Database,
   workflow: string,
   letters: readonly Letter[],
   signal: AbortSignal,
@@ -63,8 +63,9 @@ async function writeLetters(
   const rows = rowsOf(workflow, letters)
   for (const statement of portions(rows)) {
     signal.throwIfAborted()
-    const insert = kysely.insertInto('hermes_dead_letters').values(statement)
-    await insert.onConflict((conflict) => conflict.columns(['workflow', 'id']).doNothing()).execute()
+    const insert = database.kysely.insertInto('hermes_dead_letters').values(statement)
+    const { sql, parameters } = insert.onConflict((on) => on.columns(['workflow', 'id']).doNothing()).compile()
+    await database.query(sql, parameters as readonly SqlValue[], signal)
   }
 }
 

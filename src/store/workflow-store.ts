@@ -71,7 +71,7 @@ export interface Checkpoints {
   /** The position of every workflow that has one; `undefined` is the source's beginning. */
   read(signal?: AbortSignal): Promise<ReadonlyMap<string, unknown>>
   /** Moves the positions of many workflows in one statement. */
-  save(positions: ReadonlyMap<string, unknown>): Promise<void>
+  save(positions: ReadonlyMap<string, unknown>, signal?: AbortSignal): Promise<void>
   delete(workflows: readonly string[]): Promise<void>
 }
 

@@ -11,6 +11,8 @@ import type { Verb } from '../verb.ts'
 const DRAIN = '20s'
 /** After giving up, what still runs has so long to end by itself. */
 const ABORT_MS = 3_000
+/** And when all has ended, the process so long. */
+const EXIT_MS = 1_000
 
 /** `hermes serve`: runs until SIGTERM or SIGINT, then drains and exits 0; 1 when that took too long. */
 export const serve: Verb = {
@@ -37,7 +39,10 @@ export const serve: Verb = {
     ).catch((error: unknown) => {
       if (!abort.signal.aborted) throw error
     })
-    return ending.gaveUp() ? exitCodes.failed : exitCodes.done
+    const code = ending.gaveUp() ? exitCodes.failed : exitCodes.done
+    // Everything is closed. What the system still holds is nobody's: an answer, or a reader of its output, that never comes.
+    setTimeout(() => environment.exitNow(code), EXIT_MS).unref()
+    return code
   },
 }
 

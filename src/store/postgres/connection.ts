@@ -1,5 +1,6 @@
-import { Client, type ClientBase, Pool, type PoolClient } from 'pg'
+import { Client, type ClientBase, type ClientConfig, Pool, type PoolClient } from 'pg'
 import { HermesError } from '../../errors.ts'
+import { endAbruptly, Liveness } from './liveness.ts'
 import { textTypes } from './value-types.ts'
 
 /** A `postgres://` URL, understood. */
@@ -10,9 +11,14 @@ export interface Address {
   readonly schema: string | undefined
   /** Host, port and database, no credentials. */
   readonly location: string
+  /** From `?connect_timeout=`, which is in seconds: how long the server may take to answer to a new connection. */
+  readonly connectMs: number
 }
 
-const connectMs = 15_000
+const defaultConnectMs = 15_000
+const ownConnections = 16
+/** A statement that is cancelled has so many milliseconds to end. */
+const cancelMs = 2_000
 
 /** Reads a URL as libpq does, `sslmode` included. Throws `setting_invalid`, without the URL in it. */
 export function parseAddress(url: string): Address {
@@ -20,11 +26,19 @@ export function parseAddress(url: string): Address {
   const parameters = new URLSearchParams(query)
   const schema = parameters.get('schema') ?? undefined
   parameters.delete('schema')
+  const connectMs = connectMsOf(parameters.get('connect_timeout'))
+  parameters.delete('connect_timeout')
   if (!parameters.has('uselibpqcompat')) parameters.set('uselibpqcompat', 'true')
   const connectionString = `${base}?${parameters.toString()}`
   const place = placeOf(connectionString)
   const suffix = schema === undefined ? '' : `?schema=${encodeURIComponent(schema)}`
-  return { connectionString, schema, location: `postgres://${place}${suffix}` }
+  return { connectionString, schema, location: `postgres://${place}${suffix}`, connectMs }
+}
+
+function connectMsOf(seconds: string | null): number {
+  if (seconds === null) return defaultConnectMs
+  if (!/^[1-9]\d{0,5}$/.test(seconds)) throw invalid('connect_timeout is not a number of seconds')
+  return Number(seconds) * 1_000
 }
 
 function placeOf(connectionString: string): string {
@@ -44,14 +58,29 @@ function invalid(why: string): HermesError {
   })
 }
 
-/** A pool whose connections all speak the same: one schema, UTC, ISO dates, shortest round-trip doubles. */
-export function openPool(address: Address): Pool {
+/**
+ * A pool whose connections all speak the same: one schema, UTC, ISO dates, shortest round-trip doubles; and what ends
+ * those whose server is gone.
+ */
+export function openPool(
+  address: Address,
+  mostConnections = ownConnections,
+): { readonly pool: Pool; readonly liveness: Liveness } {
+  const clients = new Set<Client>()
+  class KnownClient extends Client {
+    constructor(config?: ClientConfig) {
+      super(config)
+      clients.add(this)
+      this.once('end', () => clients.delete(this))
+    }
+  }
   // The pool waits for it, though its types do not say so.
   const onConnect: (client: ClientBase) => unknown = (client) => settle(client, address.schema)
   const pool = new Pool({
+    Client: KnownClient,
     connectionString: address.connectionString,
-    max: 16,
-    connectionTimeoutMillis: connectMs,
+    max: mostConnections,
+    connectionTimeoutMillis: address.connectMs,
     idleTimeoutMillis: 30_000,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
@@ -62,7 +91,7 @@ export function openPool(address: Address): Pool {
   // A connection that dies, idle or in use, is replaced; who uses it learns of it from his own query.
   pool.on('error', () => undefined)
   pool.on('connect', (client) => client.on('error', () => undefined))
-  return pool
+  return { pool, liveness: new Liveness(pool, clients, address) }
 }
 
 /**
@@ -82,11 +111,15 @@ async function settle(client: ClientBase, schema: string | undefined): Promise<v
 }
 
 /** Lends a connection. One that a failure may have left in a transaction is not used again. */
-export async function withClient<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
-  const client = await pool.connect()
+export async function withClient<T>(
+  pool: Pool,
+  work: (client: PoolClient) => Promise<T>,
+  signal?: AbortSignal,
+): Promise<T> {
+  const client = await borrowed(pool, signal)
   let broken = true
   try {
-    const result = await work(client)
+    const result = await cancellable(pool, client, work, signal)
     broken = false
     return result
   } finally {
@@ -104,8 +137,55 @@ export async function inTransaction<T>(pool: Pool, work: (client: PoolClient) =>
   })
 }
 
+/**
+ * Runs `work`; an abort cancels on the server what the connection is doing, and ends the connection when that does not
+ * help in time. Throws the signal's reason then.
+ */
+export async function cancellable<T>(
+  pool: Pool,
+  client: PoolClient,
+  work: (client: PoolClient) => Promise<T>,
+  signal?: AbortSignal,
+): Promise<T> {
+  signal?.throwIfAborted()
+  let timer: NodeJS.Timeout | undefined
+  const cancel = (): void => {
+    timer = setTimeout(() => endAbruptly(client), cancelMs)
+    void cancelQuery(pool, client)
+  }
+  signal?.addEventListener('abort', cancel, { once: true })
+  try {
+    return await work(client)
+  } finally {
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', cancel)
+    // A late cancel might hit the connection's next user: throwing retires the connection.
+    signal?.throwIfAborted()
+  }
+}
+
+/** A connection of the pool; one that comes when nobody waits for it any more goes back. */
+async function borrowed(pool: Pool, signal: AbortSignal | undefined): Promise<PoolClient> {
+  signal?.throwIfAborted()
+  const connecting = pool.connect()
+  const aborted = Promise.withResolvers<never>()
+  const onAbort = (): void => aborted.reject(signal?.reason as Error)
+  signal?.addEventListener('abort', onAbort, { once: true })
+  try {
+    return await Promise.race([connecting, aborted.promise])
+  } catch (error) {
+    connecting.then(
+      (client) => client.release(),
+      () => undefined,
+    )
+    throw error
+  } finally {
+    signal?.removeEventListener('abort', onAbort)
+  }
+}
+
 /** Ends what a connection is doing, from another one; the statement then fails. */
-export async function cancelQuery(pool: Pool, client: PoolClient): Promise<void> {
+async function cancelQuery(pool: Pool, client: PoolClient): Promise<void> {
   const pid: unknown = 'processID' in client ? client.processID : undefined
   if (typeof pid === 'number') await pool.query('SELECT pg_catalog.pg_cancel_backend($1)', [pid]).catch(() => undefined)
 }

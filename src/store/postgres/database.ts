@@ -4,15 +4,16 @@ import type { Database, Loader, SqlValue } from '../database.ts'
 import type { HermesTables } from '../hermes-tables.ts'
 import { checkSchemaVersion, ownTables, ownTablesSql } from '../own-tables.ts'
 import { identifier } from '../sql-text.ts'
-import { type Address, cancelQuery, inTransaction, openPool, parseAddress, withClient } from './connection.ts'
+import { type Address, inTransaction, openPool, parseAddress, withClient } from './connection.ts'
 import { isCollision, postgresError } from './failure.ts'
+import type { Liveness } from './liveness.ts'
 import { postgresLoader } from './loader.ts'
 
 /** Connects and creates the schema and Hermes' own tables where missing. Everything lives in one schema. */
 export async function openPostgres(url: string): Promise<Database> {
   const address = parseAddress(url)
-  const pool = openPool(address)
-  const database = new PostgresDatabase(address, pool)
+  const { pool, liveness } = openPool(address)
+  const database = new PostgresDatabase(address, pool, liveness)
   try {
     await createOwnTables(address, pool)
     return database
@@ -22,6 +23,9 @@ export async function openPostgres(url: string): Promise<Database> {
   }
 }
 
+/** How long a dispose waits for a server that says nothing, milliseconds. */
+const endMs = 2_000
+
 /** Of a script that collided with another one: it left nothing, so it may run again. */
 const maxAttempts = 4
 
@@ -30,11 +34,13 @@ class PostgresDatabase implements Database {
   readonly location: string
   readonly kysely: Kysely<HermesTables>
   readonly #pool: Pool
+  readonly #liveness: Liveness
   #ended: Promise<void> | undefined
 
-  constructor(address: Address, pool: Pool) {
+  constructor(address: Address, pool: Pool, liveness: Liveness) {
     this.location = address.location
     this.#pool = pool
+    this.#liveness = liveness
     this.kysely = new Kysely<HermesTables>({ dialect: new PostgresDialect({ pool: translating(pool, this.location) }) })
   }
 
@@ -64,18 +70,7 @@ class PostgresDatabase implements Database {
   async #use<T>(signal: AbortSignal | undefined, work: (client: PoolClient) => Promise<T>): Promise<T> {
     signal?.throwIfAborted()
     try {
-      return await withClient(this.#pool, async (client) => {
-        const cancel = () => void cancelQuery(this.#pool, client)
-        signal?.addEventListener('abort', cancel, { once: true })
-        try {
-          const result = await work(client)
-          // A late cancel might hit the connection's next user: throwing retires the connection.
-          signal?.throwIfAborted()
-          return result
-        } finally {
-          signal?.removeEventListener('abort', cancel)
-        }
-      })
+      return await withClient(this.#pool, work, signal)
     } catch (error) {
       signal?.throwIfAborted()
       throw postgresError(error, this.location)
@@ -83,8 +78,16 @@ class PostgresDatabase implements Database {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    this.#ended ??= this.#pool.end()
+    this.#ended ??= this.#end()
     return this.#ended
+  }
+
+  /** What is under way may end, and connections close in order, unless the server is gone. */
+  async #end(): Promise<void> {
+    const late = setTimeout(() => this.#liveness.endAll(), endMs)
+    await this.#pool.end()
+    clearTimeout(late)
+    setTimeout(() => this.#liveness.endAll(), endMs).unref()
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Pool } from 'pg'
+import type { Pool, PoolClient } from 'pg'
 import { HermesError } from '../../errors.ts'
 import type { Loader, LoadTarget, Row, Statement } from '../database.ts'
 import { identifier } from '../sql-text.ts'
@@ -35,12 +35,13 @@ class DirectLoader implements Loader {
   async write(rows: readonly Row[], beside: readonly Statement[], signal: AbortSignal): Promise<void> {
     const target = this.#target
     const bytes = this.#encode(rows)
-    await withClient(this.#pool, async (client) => {
+    const write = async (client: PoolClient): Promise<void> => {
       const inbox = target.key.length === 0 ? undefined : await inboxFor(client, target)
       const takeOver = inbox === undefined ? [] : [insertFrom(inbox, identifier(target.table), target)]
       const copy = copyInto(inbox ?? identifier(target.table), target)
-      await copyIn(this.#pool, client, { statements: [copy, ...takeOver, ...beside.map(inlined)], bytes }, signal)
-    })
+      await copyIn(client, { statements: [copy, ...takeOver, ...beside.map(inlined)], bytes })
+    }
+    await withClient(this.#pool, write, signal)
   }
 
   swap(): Promise<void> {

@@ -3,6 +3,7 @@ import type { Loader, LoadTarget, Row, Statement } from '../database.ts'
 import { columnList } from '../load-sql.ts'
 import { identifier, identifiers, literal } from '../sql-text.ts'
 import { inlined } from '../statement-text.ts'
+import { cancellable } from './connection.ts'
 import { conversion } from './conversion.ts'
 import { copyEncoder } from './copy-encoder.ts'
 import { copyIn } from './copy-in.ts'
@@ -70,8 +71,8 @@ class StagedLoader implements Loader {
       const inbox = target.key.length === 0 ? undefined : await inboxFor(client, target)
       const takeOver = inbox === undefined ? [] : [insertFrom(inbox, this.#stage, target)]
       const statements = [copyInto(inbox ?? this.#stage, target), ...takeOver, ...beside.map(inlined)]
-      await copyIn(this.#pool, client, { statements, bytes }, signal)
-    })
+      await copyIn(client, { statements, bytes })
+    }, signal)
   }
 
   async swap(source: string, beside: readonly Statement[]): Promise<void> {
@@ -103,9 +104,9 @@ class StagedLoader implements Loader {
     this.#encode = copyEncoder(target.columns)
   }
 
-  async #use(work: (client: PoolClient) => Promise<unknown>): Promise<void> {
+  async #use(work: (client: PoolClient) => Promise<unknown>, signal?: AbortSignal): Promise<void> {
     this.#broken = true
-    await work(this.#held.client)
+    await cancellable(this.#pool, this.#held.client, work, signal)
     this.#broken = false
   }
 
