@@ -24,6 +24,7 @@ export interface ApplyOptions {
 export async function applyOnce(core: Core, options: ApplyOptions): Promise<ApplyReport> {
   const { engine, followed } = core
   const { origin, signal } = options
+  await core.store.leftBehindEnded(signal)
   const snapshot = await origin.read(signal)
   using stack = new DisposableStack()
   stack.use(origin.pin(snapshot))

@@ -174,8 +174,11 @@ async function openWhenPossible(
 ): Promise<Core | undefined> {
   for (let attempt = 1; !stop.aborted; attempt += 1) {
     try {
-      return await core()
+      const opened = await core()
+      await opened.store.leftBehindEnded(stop)
+      return opened
     } catch (thrown) {
+      if (stop.aborted) return undefined
       const error = toHermesError(thrown)
       if (error.code !== 'database_unavailable') throw error
       log.error({ code: error.code, error: error.message }, 'database not opened')

@@ -21,6 +21,8 @@ export interface Database extends AsyncDisposable {
   query<Row>(sql: string, values?: readonly SqlValue[], signal?: AbortSignal): Promise<readonly Row[]>
   /** Several statements as text, in one transaction: all or nothing. */
   script(sql: string, signal?: AbortSignal): Promise<void>
+  /** Resolves when nothing is under way any more that a process left behind which was killed; in half a minute at most. */
+  leftBehindEnded(signal: AbortSignal): Promise<void>
   /** The bulk path into one table. */
   load(target: LoadTarget): Promise<Loader>
 }

@@ -45,6 +45,7 @@ export function storeOver(database: Database, clock: Clock): Store {
   return {
     dialect: database.dialect,
     location: database.location,
+    leftBehindEnded: (signal) => database.leftBehindEnded(signal),
     ping: async (signal) => {
       await database.query('SELECT 1', [], signal)
     },

@@ -43,6 +43,7 @@ export function recordedStore(world: RecordedWorld): Store {
     dialect: world.dialect,
     location: 'a recorded state',
     ping: async () => undefined,
+    leftBehindEnded: async () => undefined,
     ledger: { entries: async () => world.entries, put: refuse, settle: refuse, delete: refuse, approve: refuse },
     tables: recordedTables(world),
     runs: { facts: async () => new Map(), cursors: async () => new Map(), begin: refuse, forget: refuse },

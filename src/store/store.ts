@@ -16,6 +16,11 @@ export interface Store extends AsyncDisposable {
   /** The database's address without credentials. */
   readonly location: string
   ping(signal: AbortSignal): Promise<void>
+  /**
+   * To be waited for before the world is looked at in order to change it: resolves when nothing is under way any more
+   * that a process left behind which was killed; in half a minute at most.
+   */
+  leftBehindEnded(signal: AbortSignal): Promise<void>
   readonly ledger: LedgerTable
   readonly tables: DataTables
   readonly runs: Runs

@@ -6,6 +6,7 @@ import { checkSchemaVersion, ownTables, ownTablesSql } from '../own-tables.ts'
 import { identifier } from '../sql-text.ts'
 import { type Address, inTransaction, openPool, parseAddress, withClient } from './connection.ts'
 import { isCollision, postgresError } from './failure.ts'
+import { leftBehindEnded } from './left-behind.ts'
 import type { Liveness } from './liveness.ts'
 import { postgresLoader } from './loader.ts'
 
@@ -59,6 +60,15 @@ class PostgresDatabase implements Database {
       } catch (error) {
         if (attempt === maxAttempts || !isCollision(error)) throw error
       }
+    }
+  }
+
+  async leftBehindEnded(signal: AbortSignal): Promise<void> {
+    try {
+      await leftBehindEnded(this.#pool, signal)
+    } catch (error) {
+      signal.throwIfAborted()
+      throw postgresError(error, this.location)
     }
   }
 

@@ -30,6 +30,8 @@ function sqliteDatabase(file: string, writer: SqliteThread, reader: SqliteThread
   const kysely = new Kysely<HermesTables>({ dialect: sqliteDialect(writer, reader) })
   return {
     dialect: 'sqlite',
+    // With a process ends what it had under way.
+    leftBehindEnded: async () => undefined,
     location: `sqlite:${file}`,
     kysely,
     query: async <Row>(sql: string, values: Parameters<Database['query']>[1] = [], signal?: AbortSignal) => {
