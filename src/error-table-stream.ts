@@ -42,6 +42,11 @@ export const streamErrors = {
     summary: 'A buffer on disk cannot be used.',
     fix: 'Look at it with `hermes buffer verify`.',
   },
+  buffer_absent: {
+    next: 'refused',
+    summary: 'There is no file buffer where one was looked for.',
+    fix: 'Name a workflow with `buffer: { file: {} }` that has run, or the directory of a buffer with --dir.',
+  },
   buffer_in_use: {
     next: 'retry',
     summary: 'Another process has the buffer open.',

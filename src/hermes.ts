@@ -10,6 +10,7 @@ import { gitHooks, openCommitStatus } from './git-host.ts'
 import { letterRetry } from './letter-retry.ts'
 import { localApi } from './local-api.ts'
 import { applyOnce } from './local-apply.ts'
+import { lookIntoBuffer } from './local-buffer.ts'
 import { previewSource } from './local-preview.ts'
 import type { RunListener } from './local-serve.ts'
 import { status } from './local-status.ts'
@@ -124,6 +125,7 @@ export async function openHermes(config: Config, parts: HermesParts, options: He
       await publish(now, signal)
       return report
     },
+    buffer: (which, verify, watch = {}) => lookIntoBuffer({ config, origin }, which, verify, watch),
     serve: async (signals, onReady) => {
       const { serveUntil } = await import('./local-serve.ts')
       stopping = signals.stop

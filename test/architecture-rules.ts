@@ -33,6 +33,7 @@ export const table: Readonly<Record<string, Rule>> = {
 }
 
 export const leaves: ReadonlySet<string> = new Set([
+  'buffer-report.ts',
   'errors.ts',
   'error-kind.ts',
   'error-table.ts',

@@ -38,6 +38,14 @@ export function counted(count: number, noun: string, forPerson: boolean): string
   return `${formatCount(count, forPerson)} ${noun}${count === 1 ? '' : 's'}`
 }
 
+/** `512 B`, `1.2 MiB`, `340 GiB`. */
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
+  const power = Math.min(units.length - 1, bytes < 1000 ? 0 : Math.floor(Math.log(bytes * 1.024) / Math.log(1024)))
+  const size = bytes / 1024 ** power
+  return `${power === 0 || size >= 100 ? Math.round(size) : size.toFixed(1)} ${units[power]}`
+}
+
 /** `3m ago`, `in 12m`, `now`; `-` without a time. */
 export function relativeTime(time: string | undefined, now: number): string {
   if (time === undefined) return '-'

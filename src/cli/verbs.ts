@@ -66,6 +66,10 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
     summary: 'look into what a workflow could not deliver, send it again or drop it',
     load: async () => (await import('./verbs/dead-letters.ts')).deadLetters,
   },
+  buffer: {
+    summary: "look into a workflow's file buffer, and check its files",
+    load: async () => (await import('./verbs/buffer.ts')).buffer,
+  },
   reconcile: {
     summary: 'read the manifests again and reconcile now',
     load: async () => (await import('./verbs/reconcile.ts')).reconcile,

@@ -1,3 +1,4 @@
+import type { BufferReport, BufferWatch } from '../buffer-report.ts'
 import type { Problem } from '../manifest/manifest.ts'
 import type { ManifestTree } from '../manifest/manifest-tree.ts'
 import type { EventEntry } from '../observe/events.ts'
@@ -158,6 +159,9 @@ export interface ValidateReport {
   readonly problems: readonly Problem[]
 }
 
+/** A file buffer: of a workflow, or in a directory. */
+export type BufferChoice = { readonly workflow: string } | { readonly dir: string }
+
 /** One readiness check; `run` throws when it does not hold, and may give a word on how it does. */
 export interface Check {
   readonly name: string
@@ -197,6 +201,12 @@ export interface Hermes extends AsyncDisposable {
     options: { readonly name?: string; readonly limit: number },
     signal: AbortSignal,
   ): Promise<Preview>
+  /**
+   * What a file buffer holds, by its files: beside a service that has it open as well. With `verify` every payload is read
+   * and checked. Throws `buffer_absent`, `not_found` for a workflow that nobody declares, `buffer_damaged` for files that
+   * cannot be read. Touches no database.
+   */
+  buffer(which: BufferChoice, verify: boolean, watch?: BufferWatch): Promise<BufferReport>
   /** `text` with the secrets' values taken out; for logs. */
   mask(text: string): string
 }

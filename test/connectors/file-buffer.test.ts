@@ -312,8 +312,11 @@ describe('a damaged file buffer', () => {
     writeFileSync(path, bytes)
     await expect(directory.open()).rejects.toMatchObject({ code: 'buffer_damaged', next: 'stalled' })
     await expect(new BufferDirectory(path).open()).rejects.toMatchObject({ code: 'buffer_damaged' })
-    await expect(inspectBuffer(path)).rejects.toMatchObject({ code: 'buffer_damaged' })
-    await expect(inspectBuffer(join(directory.path, 'none'))).rejects.toMatchObject({ code: 'buffer_damaged' })
+    await expect(inspectBuffer(directory.path)).rejects.toMatchObject({ code: 'buffer_damaged' })
+    using empty = new BufferDirectory()
+    for (const none of [path, join(directory.path, 'none'), empty.path]) {
+      await expect(inspectBuffer(none)).rejects.toMatchObject({ code: 'buffer_absent', next: 'refused' })
+    }
   })
 
   it('says so when its files are taken away while it runs, and acknowledges nothing more', async () => {
