@@ -1,6 +1,7 @@
 import { fileBuffer } from './buffers/file.ts'
 import { jetstreamBuffer } from './buffers/jetstream.ts'
 import { memoryBuffer } from './buffers/memory.ts'
+import { overflowBuffer } from './buffers/overflow.ts'
 import { httpConnectionSchema } from './http-connection-config.ts'
 import { dropSink } from './sinks/drop.ts'
 import { fileSink } from './sinks/file.ts'
@@ -36,7 +37,12 @@ export const streamSources = {
   nats: natsSource,
 } as const
 
-export const buffers = { memory: memoryBuffer, file: fileBuffer, jetstream: jetstreamBuffer } as const
+export const buffers = {
+  memory: memoryBuffer,
+  overflow: overflowBuffer,
+  file: fileBuffer,
+  jetstream: jetstreamBuffer,
+} as const
 
 export const sinks = {
   table: workflowTableSink,

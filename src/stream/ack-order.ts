@@ -8,14 +8,18 @@ interface Entry {
   waiting: number
 }
 
+/** Entries are forgotten in so large parts, so that the list need not move for each. */
+const PART = 1_024
+
 /**
  * Hands acknowledgements on, which arrive in the order of the batches and speak for all before them as well, but not
  * those of batches of which something is held back (an open window): they wait until what was made of it is
  * acknowledged too.
  */
 export class AckOrder {
-  /** Oldest first. */
+  /** Oldest first; those before `#first` are released. */
   readonly #entries: Entry[] = []
+  #first = 0
   /** So many of the newest are held back. */
   #held = 0
 
@@ -30,8 +34,9 @@ export class AckOrder {
     this.#entries.push(entry)
     this.#held = held
     return () => {
-      for (const each of this.#entries) {
-        each.done = true
+      for (let index = this.#first; index < this.#entries.length; index += 1) {
+        const each = this.#entries[index]
+        if (each !== undefined) each.done = true
         if (each === entry) break
       }
       this.#settle(freed)
@@ -56,7 +61,8 @@ export class AckOrder {
   /** Has those wait that were held back and will not be any more. */
   #free(held: number, state: unknown): readonly Entry[] {
     const count = this.#entries.length
-    const freed = this.#entries.slice(Math.max(0, count - this.#held), Math.max(0, count - Math.max(0, held)))
+    const [from, to] = [count - this.#held, count - Math.max(0, held)]
+    const freed = this.#entries.slice(Math.max(this.#first, from), Math.max(this.#first, to))
     for (const entry of freed) {
       entry.waiting += 1
       entry.state = state
@@ -70,10 +76,18 @@ export class AckOrder {
   }
 
   #drain(): void {
-    for (let [first] = this.#entries; first !== undefined; [first] = this.#entries) {
-      if (!first.done || first.waiting > 0 || this.#entries.length <= this.#held) return
-      this.#entries.shift()
+    for (let first = this.#oldest(); first !== undefined; first = this.#oldest()) {
+      if (!first.done || first.waiting > 0 || this.#entries.length - this.#first <= this.#held) return
+      this.#first += 1
       first.release(first.state)
     }
+  }
+
+  #oldest(): Entry | undefined {
+    if (this.#first === this.#entries.length || this.#first >= PART) {
+      this.#entries.splice(0, this.#first)
+      this.#first = 0
+    }
+    return this.#entries[this.#first]
   }
 }

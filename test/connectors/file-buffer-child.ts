@@ -1,5 +1,6 @@
 import { openSync, writeSync } from 'node:fs'
 import { openFileBuffer } from '../../src/connectors/buffers/file-open.ts'
+import { openOverflowBuffer } from '../../src/connectors/buffers/overflow-buffer.ts'
 import { valueBatch } from '../../src/stream/batches.ts'
 import { never, placeOf } from './buffers.ts'
 
@@ -13,11 +14,17 @@ export interface ChildTask {
   readonly first: number
   readonly batch: number
   readonly limits: { readonly bytes: number; readonly segmentBytes: number }
+  /** So many messages are held in memory before the files are used; absent: none. */
+  readonly memory?: number
 }
 
 /** Pushes without end and has each consumer acknowledge what it gets; writes down what was acknowledged, until it is killed. */
-async function flow({ dir, consumers, first, batch, limits, log }: ChildTask): Promise<void> {
-  const buffer = await openFileBuffer(limits, placeOf(dir, consumers))
+async function flow({ dir, consumers, first, batch, limits, memory, log }: ChildTask): Promise<void> {
+  const place = placeOf(dir, consumers)
+  const buffer =
+    memory === undefined
+      ? await openFileBuffer(limits, place)
+      : await openOverflowBuffer({ memory: { messages: memory }, file: limits }, place)
   const told = openSync(log, 'w')
   const say = (line: string): void => void writeSync(told, `${line}\n`)
   const consume = async (consumer: number): Promise<void> => {

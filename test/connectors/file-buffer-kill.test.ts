@@ -43,46 +43,52 @@ async function flowKilled(task: ChildTask, afterMs: number): Promise<Told> {
   return told
 }
 
-test('nothing that was acknowledged is lost to kill -9 in full flow, and consumers go on near where they were', async () => {
-  const seed = Math.floor(Math.random() * 2 ** 31)
-  const random = new Random(seed)
-  using directory = new BufferDirectory()
-  const acked: (readonly [number, number])[] = []
-  const seen = new Map(consumers.map((name) => [name, new Set<number>()]))
-  let first = 0
-  for (let round = 0; round < 5; round += 1) {
-    const batch = random.pick([1, 10, 100])
-    const task = { dir: directory.path, log: join(directory.path, 'told'), consumers, first, batch, limits }
-    const told = await flowKilled(task, random.between(20, 700))
-    acked.push([first, told.pushed])
-    for (const name of consumers) {
-      const before = seen.get(name)
-      let last = -1
-      for (const [from, to] of told.taken[name] ?? []) {
-        expect(from, `order, seed ${seed}`).toBeGreaterThan(last)
-        last = to
-        for (let id = from; id <= to; id += 1) before?.add(id)
+test.each([
+  ['in files', {}],
+  ['in memory and files', { memory: 5 }],
+])(
+  'nothing that was acknowledged %s is lost to kill -9 in full flow, and consumers go on near where they were',
+  async (_, more) => {
+    const seed = Math.floor(Math.random() * 2 ** 31)
+    const random = new Random(seed)
+    using directory = new BufferDirectory()
+    const acked: (readonly [number, number])[] = []
+    const seen = new Map(consumers.map((name) => [name, new Set<number>()]))
+    let first = 0
+    for (let round = 0; round < 5; round += 1) {
+      const batch = random.pick([1, 10, 100])
+      const task = { dir: directory.path, log: join(directory.path, 'told'), consumers, first, batch, limits, ...more }
+      const told = await flowKilled(task, random.between(20, 700))
+      acked.push([first, told.pushed])
+      for (const name of consumers) {
+        const before = seen.get(name)
+        let last = -1
+        for (const [from, to] of told.taken[name] ?? []) {
+          expect(from, `order, seed ${seed}`).toBeGreaterThan(last)
+          last = to
+          for (let id = from; id <= to; id += 1) before?.add(id)
+        }
+      }
+      expect(await verifyBuffer(directory.path), `seed ${seed}`).toMatchObject({
+        damagedFrames: 0,
+        areConsumersLost: false,
+      })
+      first += 10_000_000
+    }
+    await using buffer = await directory.open({ consumers, ...limits })
+    buffer.end()
+    for (const [consumer, name] of consumers.entries()) {
+      const ids = seen.get(name) ?? new Set()
+      for (const id of await drain(buffer, consumer)) ids.add(Number(id))
+      for (const [from, to] of acked) {
+        let missing = 0
+        for (let id = from; id <= to; id += 1) if (!ids.has(id)) missing += 1
+        expect(missing, `of ${from} to ${to}, consumer ${name}, seed ${seed}`).toBe(0)
       }
     }
-    expect(await verifyBuffer(directory.path), `seed ${seed}`).toMatchObject({
-      damagedFrames: 0,
-      areConsumersLost: false,
-    })
-    first += 10_000_000
-  }
-  await using buffer = await directory.open({ consumers, ...limits })
-  buffer.end()
-  for (const [consumer, name] of consumers.entries()) {
-    const ids = seen.get(name) ?? new Set()
-    for (const id of await drain(buffer, consumer)) ids.add(Number(id))
-    for (const [from, to] of acked) {
-      let missing = 0
-      for (let id = from; id <= to; id += 1) if (!ids.has(id)) missing += 1
-      expect(missing, `of ${from} to ${to}, consumer ${name}, seed ${seed}`).toBe(0)
-    }
-  }
-  expect(directory.warnings.filter(({ message }) => !message.includes('unfinished'))).toEqual([])
-})
+    expect(directory.warnings.filter(({ message }) => !message.includes('unfinished'))).toEqual([])
+  },
+)
 
 test('a second process is refused, until the first has gone however it did', async () => {
   using directory = new BufferDirectory()

@@ -78,6 +78,13 @@ export class FileBuffer implements Buffer {
     }
   }
 
+  /** Whether all that was pushed is durable, and each consumer was given it; it may have to acknowledge it still. */
+  get isGiven(): boolean {
+    if (this.#frames.durable.frame !== this.#frames.head.frame) return false
+    for (const outlet of this.#outlets.values()) if (outlet.hasMore) return false
+    return true
+  }
+
   depth(): Depth {
     const { head } = this.#frames
     const slowest = this.#slowest()

@@ -1,4 +1,4 @@
-import type { Buffer, BufferPlace } from '../../stream/buffer.ts'
+import type { BufferPlace } from '../../stream/buffer.ts'
 import { FileBuffer, type FileLimits } from './file-buffer.ts'
 import { CursorFile, type Cursors, readCursors, type SavedCursors } from './file-cursors.ts'
 import { bufferFailure } from './file-failure.ts'
@@ -8,11 +8,27 @@ import { FrameLog } from './file-log.ts'
 import { type Recovered, recover } from './file-recovery.ts'
 import { makeDirectory } from './file-segments.ts'
 
+const PARTS = 8
+const LARGEST_SEGMENT = 64 * 2 ** 20
+
+/** The schema of the bytes that a buffer may take on the disk. */
+export const fileBytesSchema = {
+  type: 'integer',
+  minimum: 1_048_576,
+  default: 1_073_741_824,
+  description: 'Bytes of files at most. Room is made in eighths of it, or in parts of 64 MiB where those are smaller.',
+} as const
+
+/** Of a buffer of so many bytes. */
+export function fileLimits(bytes: number): FileLimits {
+  return { bytes, segmentBytes: Math.min(Math.ceil(bytes / PARTS), LARGEST_SEGMENT) }
+}
+
 /**
  * Opens the buffer of a directory, and goes on where it was. Throws `buffer_in_use` while another process has it open,
  * `buffer_damaged`, `disk_full`.
  */
-export async function openFileBuffer(limits: FileLimits, place: BufferPlace): Promise<Buffer> {
+export async function openFileBuffer(limits: FileLimits, place: BufferPlace): Promise<FileBuffer> {
   const { dir, clock, log } = place
   await using closing = new AsyncDisposableStack()
   try {

@@ -1,6 +1,7 @@
 import type { FromSchema } from 'json-schema-to-ts'
 import type { Batch } from '../../stream/batch.ts'
 import type { Buffer, BufferConnector, Delivery, Depth } from '../../stream/buffer.ts'
+import { tellWhatIsLeft } from './file-left.ts'
 
 const config = {
   type: 'object',
@@ -24,7 +25,10 @@ export const memoryBuffer: BufferConnector<MemoryBufferConfig> = {
   summary: 'A bounded queue in memory.',
   config,
   durable: false,
-  open: async (limits, { consumers }) => openMemoryBuffer({ ...limits, consumers: consumers.length }),
+  open: async (limits, place) => {
+    await tellWhatIsLeft(place)
+    return openMemoryBuffer({ ...limits, consumers: place.consumers.length })
+  },
 }
 
 /** What a memory buffer holds at most; a limit that is absent is none. */
@@ -50,17 +54,21 @@ interface Held {
  * reach the source in its order, whatever order the consumers give them in. No message takes anything of its own: a
  * batch is one slot.
  */
-export function openMemoryBuffer(limits: MemoryLimits): Buffer {
+export function openMemoryBuffer(limits: MemoryLimits): MemoryBuffer {
   return new MemoryBuffer(limits)
 }
 
-class MemoryBuffer implements Buffer {
+export class MemoryBuffer implements Buffer {
+  /** Called when the last batch that was held is acknowledged. */
+  onEmpty: () => void = () => undefined
   readonly #limits: MemoryLimits
   /** Oldest first. */
   readonly #held: Held[] = []
   /** How many of those were handed to each consumer. */
   readonly #pulled: number[]
-  readonly #waiting = new Set<() => void>()
+  /** Who waits for room, and who waits for something to take: woken by different things. */
+  readonly #pushers = new Set<() => void>()
+  readonly #pullers = new Set<() => void>()
   #messages = 0
   #bytes = 0
   #dropped = 0
@@ -73,31 +81,58 @@ class MemoryBuffer implements Buffer {
 
   async push(batch: Batch, ack: () => void, signal: AbortSignal): Promise<void> {
     const { whenFull = 'block' } = this.#limits
-    if (whenFull === 'block') await this.#until(() => this.#hasRoom(batch), signal)
+    if (whenFull === 'block') await this.#roomFor(batch, signal)
     else if (whenFull === 'dropOldest') this.#dropOldest(batch)
-    if (this.#hasRoom(batch)) {
-      this.#held.push({ batch, ack, left: this.#pulled.length })
-      this.#count(batch, 1)
-      this.#wake()
-    } else this.#drop(this.#held.length, { batch, ack })
+    if (!this.offer(batch, ack)) this.#drop(this.#held.length, { batch, ack })
+  }
+
+  /** Takes the batch if there is room for it now; false when there is none. */
+  offer(batch: Batch, ack: () => void): boolean {
+    if (!this.#hasRoom(batch)) return false
+    this.#held.push({ batch, ack, left: this.#pulled.length })
+    this.#count(batch, 1)
+    wake(this.#pullers)
+    return true
   }
 
   end(): void {
     this.#ended = true
-    this.#wake()
+    wake(this.#pullers)
+  }
+
+  /** Takes `end` back: there are pushes again, and pulls wait for them. */
+  resume(): void {
+    this.#ended = false
+  }
+
+  /** Everything was acknowledged by all consumers. */
+  get isEmpty(): boolean {
+    return this.#held.length === 0
+  }
+
+  /** Whether a consumer was given everything that was pushed. */
+  isGiven(consumer: number): boolean {
+    return this.#held[this.#pulled[consumer] ?? 0] === undefined
   }
 
   async *pull(signal: AbortSignal, consumer = 0): AsyncGenerator<Delivery> {
-    for (;;) {
-      const next = this.#held[this.#pulled[consumer] ?? 0]
-      if (next === undefined) {
-        if (this.#ended) return
-        await this.#until(() => (this.#pulled[consumer] ?? 0) < this.#held.length || this.#ended, signal)
-        continue
+    const onAbort = (): void => wake(this.#pullers)
+    // Once, and not for each time that it waits: that would cost more than all the rest.
+    signal.addEventListener('abort', onAbort)
+    try {
+      for (;;) {
+        signal.throwIfAborted()
+        const next = this.#held[this.#pulled[consumer] ?? 0]
+        if (next === undefined) {
+          if (this.#ended) return
+          await woken(this.#pullers)
+          continue
+        }
+        this.#pulled[consumer] = (this.#pulled[consumer] ?? 0) + 1
+        yield { batch: next.batch, ack: () => this.#acknowledge(next) }
       }
-      signal.throwIfAborted()
-      this.#pulled[consumer] = (this.#pulled[consumer] ?? 0) + 1
-      yield { batch: next.batch, ack: () => this.#acknowledge(next) }
+    } finally {
+      signal.removeEventListener('abort', onAbort)
     }
   }
 
@@ -113,6 +148,7 @@ class MemoryBuffer implements Buffer {
     this.#pulled.fill(0)
     this.#messages = 0
     this.#bytes = 0
+    wake(this.#pushers)
   }
 
   #hasRoom(batch: Batch): boolean {
@@ -148,35 +184,39 @@ class MemoryBuffer implements Buffer {
 
   #acknowledge(held: Held): void {
     held.left -= 1
+    const count = this.#held.length
     for (let [first] = this.#held; first !== undefined && first.left <= 0; [first] = this.#held) {
       this.#held.shift()
-      for (const [consumer, count] of this.#pulled.entries()) this.#pulled[consumer] = count - 1
+      for (const [consumer, given] of this.#pulled.entries()) this.#pulled[consumer] = given - 1
       this.#count(first.batch, -1)
       first.ack()
     }
-    this.#wake()
+    if (count > 0 && this.#held.length === 0) this.onEmpty()
+    wake(this.#pushers)
   }
 
-  /** Resolves when `ready`; rejects with the signal's reason when it aborts first, or had. */
-  async #until(ready: () => boolean, signal: AbortSignal): Promise<void> {
+  /** Resolves when there is room; rejects with the signal's reason when it aborts first, or had. */
+  async #roomFor(batch: Batch, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
-    while (!ready()) await this.#change(signal)
-  }
-
-  #change(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const settle = (): void => {
-        this.#waiting.delete(settle)
-        signal.removeEventListener('abort', settle)
-        if (signal.aborted) reject(signal.reason as Error)
-        else resolve()
+    if (this.#hasRoom(batch)) return
+    const onAbort = (): void => wake(this.#pushers)
+    signal.addEventListener('abort', onAbort)
+    try {
+      while (!this.#hasRoom(batch)) {
+        await woken(this.#pushers)
+        signal.throwIfAborted()
       }
-      this.#waiting.add(settle)
-      signal.addEventListener('abort', settle)
-    })
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+    }
   }
+}
 
-  #wake(): void {
-    for (const settle of this.#waiting) settle()
-  }
+function woken(waiting: Set<() => void>): Promise<void> {
+  return new Promise((resolve) => waiting.add(resolve))
+}
+
+function wake(waiting: Set<() => void>): void {
+  for (const resolve of waiting) resolve()
+  waiting.clear()
 }
