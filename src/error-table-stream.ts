@@ -22,6 +22,16 @@ export const streamErrors = {
     summary: 'A server refused what a workflow asked for: credentials, a name, a permission.',
     fix: 'Correct the manifest, or what the server allows.',
   },
+  sink_stalled: {
+    next: 'retry',
+    summary: 'A write of a workflow does not end: who should take it takes nothing.',
+    fix: 'Look why its reader or its disk is so slow; the write goes on by itself.',
+  },
+  changes_lost: {
+    next: 'stalled',
+    summary: 'A server no longer has the changes that follow on what a workflow read.',
+    fix: 'Begin anew with a snapshot: give the slot another name.',
+  },
   webhook_busy: {
     next: 'retry',
     summary: 'A webhook could not be taken: its workflow does not run, or is full.',

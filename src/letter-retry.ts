@@ -18,6 +18,7 @@ export function letterRetry(runner: () => Promise<WorkflowRunner>): LetterRetry 
             { metas },
           ),
           stage,
+          new AbortController().signal,
         )
         sent.push(...alike.map(({ id }) => id))
       }

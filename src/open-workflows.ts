@@ -54,7 +54,7 @@ export function openWorkflows(parts: WorkflowsParts): Workflows {
     for (const listener of listeners) listener(write)
   }
   const countersOf = (workflow: string): WorkflowCounters => {
-    const known = counters.get(workflow) ?? new WorkflowCounters((write) => tell({ workflow, ...write }))
+    const known = counters.get(workflow) ?? new WorkflowCounters(clock, (write) => tell({ workflow, ...write }))
     counters.set(workflow, known)
     return known
   }

@@ -83,7 +83,7 @@ function flowFinding(flow: FlowStatus | undefined): Finding {
   if (phase === 'finished')
     return { state: 'ready', reason: 'Finished', message: 'Its source has ended; all of it was delivered.' }
   if (phase !== 'running') return { state: 'progressing', reason: 'Starting', message: 'It is being started.' }
-  const away = flow.sinks.find(({ breaker }) => breaker !== 'closed')
+  const away = flow.sinks.find(({ breaker, error: each }) => breaker !== 'closed' || each?.code === 'sink_stalled')
   if (away?.error === undefined) return { state: 'ready', reason: 'Running', message: 'It runs.' }
   const { code, message } = away.error
   return failing({ code, message: `sink ${away.name}: ${message}` })

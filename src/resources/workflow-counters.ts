@@ -1,9 +1,17 @@
+import type { Clock } from '../clock.ts'
+import type { Batch } from '../stream/batch.ts'
+import { Rate } from '../stream/rate.ts'
+import type { Write } from '../stream/sink-branch.ts'
+import { Taps } from '../stream/taps.ts'
 import type { WorkflowObserver } from './open-workflow.ts'
 
 /** What one workflow did since this process took it up; all numbers are messages but where the name says otherwise. */
 export interface WorkflowCounts {
   readonly read: number
+  readonly readPerSecond: number
   readonly filtered: number
+  /** What came out of each stage. */
+  readonly passed: ReadonlyMap<string, number>
   /** By stage: `validate`, `steps[2].set`. */
   readonly failed: ReadonlyMap<string, number>
   readonly sinks: ReadonlyMap<string, SinkCounts>
@@ -11,6 +19,7 @@ export interface WorkflowCounts {
 
 export interface SinkCounts {
   readonly written: number
+  readonly writtenPerSecond: number
   readonly writes: number
   readonly writeErrors: number
   readonly rejected: number
@@ -19,28 +28,52 @@ export interface SinkCounts {
 }
 
 /** Told of each batch that a sink took. */
-export type OnWrite = (write: { readonly sink: string; readonly messages: number; readonly ms: number }) => void
+export type OnWrite = (write: {
+  readonly sink: string
+  readonly messages: number
+  readonly ms: number
+  readonly trigger: Write['trigger']
+}) => void
 
-type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+type Counted = { -readonly [K in keyof SinkCounts]: SinkCounts[K] } & { readonly rate: Rate }
 
-/** Counts what a workflow does; kept from run to run, so that counters only grow. */
+/** Counts what a workflow does, and lets others look on; kept from run to run, so that counters only grow. */
 export class WorkflowCounters implements WorkflowObserver {
+  readonly taps = new Taps()
+  readonly #clock: Clock
   readonly #onWrite: OnWrite | undefined
+  readonly #rate: Rate
   #read = 0
   #filtered = 0
+  readonly #passed = new Map<string, number>()
   readonly #failed = new Map<string, number>()
-  readonly #sinks = new Map<string, Mutable<SinkCounts>>()
+  readonly #sinks = new Map<string, Counted>()
 
-  constructor(onWrite?: OnWrite) {
+  constructor(clock: Clock, onWrite?: OnWrite) {
+    this.#clock = clock
     this.#onWrite = onWrite
+    this.#rate = new Rate(clock)
   }
 
   get counts(): WorkflowCounts {
-    return { read: this.#read, filtered: this.#filtered, failed: this.#failed, sinks: this.#sinks }
+    return {
+      read: this.#read,
+      readPerSecond: this.#rate.perSecond,
+      filtered: this.#filtered,
+      passed: this.#passed,
+      failed: this.#failed,
+      sinks: new Map(
+        [...this.#sinks].map(([name, { rate, ...of }]) => [name, { ...of, writtenPerSecond: rate.perSecond }]),
+      ),
+    }
   }
 
-  read(messages: number): void {
-    this.#read += messages
+  passed(node: string, batch: Batch): void {
+    if (node === 'source') {
+      this.#read += batch.size
+      this.#rate.add(batch.size)
+    } else this.#passed.set(node, (this.#passed.get(node) ?? 0) + batch.size)
+    this.taps.passed(node, batch)
   }
 
   filtered(_stage: string, messages: number): void {
@@ -52,14 +85,17 @@ export class WorkflowCounters implements WorkflowObserver {
   }
 
   sink(name: string): ReturnType<WorkflowObserver['sink']> {
-    const counts = this.#sinks.get(name) ?? { written: 0, writes: 0, writeErrors: 0, rejected: 0, writeMs: 0 }
+    const counts = this.#sinks.get(name) ?? noCounts(this.#clock)
     this.#sinks.set(name, counts)
     return {
-      wrote: (messages, ms) => {
+      wrote: ({ batch, refused, ms, trigger }) => {
+        const messages = batch.size - refused
         counts.written += messages
         counts.writes += 1
         counts.writeMs += ms
-        this.#onWrite?.({ sink: name, messages, ms })
+        counts.rate.add(messages)
+        this.taps.passed(`sinks.${name}`, batch)
+        this.#onWrite?.({ sink: name, messages, ms, trigger })
       },
       writeFailed: () => {
         counts.writeErrors += 1
@@ -69,4 +105,9 @@ export class WorkflowCounters implements WorkflowObserver {
       },
     }
   }
+}
+
+function noCounts(clock: Clock): Counted {
+  const rate = new Rate(clock)
+  return { written: 0, writtenPerSecond: 0, writes: 0, writeErrors: 0, rejected: 0, writeMs: 0, rate }
 }

@@ -5,6 +5,8 @@ export interface WorkflowFigures {
   readonly workflow: string
   readonly read: number
   readonly filtered: number
+  /** What came out of each stage. */
+  readonly passed: ReadonlyMap<string, number>
   readonly dropped: number
   /** By stage: `validate`, `steps[2].set`. */
   readonly failed: ReadonlyMap<string, number>
@@ -27,6 +29,8 @@ export interface WorkflowMetrics {
     readonly sink: string
     readonly messages: number
     readonly ms: number
+    /** Why it was written when it was: `messages`, `bytes`, `time`, `free`, `end`, `retry`. */
+    readonly trigger: string
   }): void
 }
 
@@ -50,6 +54,7 @@ export function openWorkflowMetrics(registers: Registry[], figures: () => readon
   const workflow = ['workflow']
   const sink = ['workflow', 'sink']
   const stage = ['workflow', 'stage']
+  const node = ['workflow', 'node']
   counter(
     'hermes_engine_messages_processed_total',
     'Messages read.',
@@ -88,6 +93,10 @@ export function openWorkflowMetrics(registers: Registry[], figures: () => readon
     sink,
     perSink((of) => of.writeErrors),
   )
+  counter('hermes_workflow_node_processed_total', 'Messages that a node let pass.', node, processed)
+  counter('hermes_workflow_node_errors_total', 'Messages that failed at a node.', node, (of) =>
+    failures(of).map(({ stage: at = '', ...counted }) => ({ ...counted, node: at })),
+  )
   const gauge = (name: string, help: string, value: (of: WorkflowFigures) => number): void => {
     const made: Gauge = new Gauge({
       name,
@@ -120,8 +129,14 @@ type CountOf = (figures: WorkflowFigures) => readonly Counted[]
 interface Counted {
   readonly workflow: string
   readonly stage?: string
+  readonly node?: string
   readonly sink?: string
   readonly value: number
+}
+
+function processed({ workflow, read, passed, sinks }: WorkflowFigures): readonly Counted[] {
+  const ofSinks = [...sinks].map(([name, { written }]) => [`sinks.${name}`, written] as const)
+  return [['source', read] as const, ...passed, ...ofSinks].map(([node, value]) => ({ workflow, node, value }))
 }
 
 function failures({ workflow, failed, sinks }: WorkflowFigures): readonly Counted[] {
@@ -136,6 +151,8 @@ function letters({ workflow, failed, sinks }: WorkflowFigures): readonly Counted
   return [...failed, ...ofSinks].map(([stage, value]) => ({ workflow, stage, value }))
 }
 
+const triggers = ['messages', 'bytes', 'time', 'free', 'end', 'retry'] as const
+
 function histograms(registers: Registry[], figures: () => readonly WorkflowFigures[]): WorkflowMetrics {
   const seconds = new Histogram({
     name: 'hermes_engine_processing_duration_seconds',
@@ -148,7 +165,7 @@ function histograms(registers: Registry[], figures: () => readonly WorkflowFigur
     name: 'hermes_engine_batch_messages',
     help: 'Messages that were written at once.',
     registers,
-    labelNames: ['workflow', 'sink'],
+    labelNames: ['workflow', 'sink', 'trigger'],
     buckets: [1, 10, 100, 1_000, 10_000, 100_000],
     collect: () => forget(),
   })
@@ -161,15 +178,15 @@ function histograms(registers: Registry[], figures: () => readonly WorkflowFigur
       if (present.has(name)) continue
       known.delete(name)
       seconds.remove(labels)
-      sizes.remove(labels)
+      for (const trigger of triggers) sizes.remove({ ...labels, trigger })
     }
   }
   return {
-    wrote: ({ workflow, sink, messages, ms }) => {
+    wrote: ({ workflow, sink, messages, ms, trigger }) => {
       const labels = { workflow, sink }
       known.set(`${workflow}/${sink}`, labels)
       seconds.observe(labels, ms / 1_000)
-      sizes.observe(labels, messages)
+      sizes.observe({ ...labels, trigger }, messages)
     },
   }
 }

@@ -38,7 +38,12 @@ export function withValues(batch: Batch, values: readonly unknown[]): Batch {
 
 /** A batch of which something else is known: `metas` holds one for each message. */
 export function withMetas(batch: Batch, metas: readonly Meta[]): Batch {
-  return new LabelledBatch(batch, metas)
+  return new LabelledBatch(batch, metas, batch.position)
+}
+
+/** A batch that leaves its workflow for another: its position meant something to the source it came from, and no other. */
+export function handedOver(batch: Batch, metas: Metas): Batch {
+  return new LabelledBatch(batch, metas, undefined)
 }
 
 /** Several batches as one, in order; its position is the last one's. */

@@ -14,9 +14,25 @@ export interface Connector<T, Config> {
   readonly summary: string
   readonly config: JsonSchema
   /** A source that cannot read again what it gave, or missed: what is not in a durable buffer is lost with the process. */
-  readonly volatile?: true
+  readonly volatile?: true | ((config: Config) => boolean)
+  /** For a source that makes something outside of Hermes, which would stay there. */
+  readonly remains?: Remains<Config>
   /** Opens it; `config` is validated, defaults filled in, expressions and secrets resolved. */
   open(config: Config, context: Context): Promise<T>
+}
+
+/**
+ * What a source makes outside of Hermes for a workflow, such as a replication slot: it goes when the workflow is removed,
+ * and when a change has no use for it any more. `kept` is what stays in force, if it is of the same type.
+ */
+export interface Remains<Config> {
+  /** What goes, for a plan: `the replication slot hermes_a`; undefined when nothing does. `config` is as written. Pure. */
+  readonly describe: (config: Config, kept: Config | undefined) => string | undefined
+  /**
+   * Removes what `config` made and `kept` does not use. Called again when it was removed already, or only in part. While
+   * it throws the removal is not done, and tried again.
+   */
+  readonly remove: (config: Config, kept: Config | undefined, signal: AbortSignal) => Promise<void>
 }
 
 /** What a connector may use; at most six things. */

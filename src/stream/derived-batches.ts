@@ -1,4 +1,5 @@
-import { type Batch, type Meta, noMeta, type Position } from './batch.ts'
+import type { Batch, Meta, Position } from './batch.ts'
+import { type Metas, metaIn } from './metas.ts'
 import { ValueBatch } from './value-batch.ts'
 
 /** Some messages of another batch. */
@@ -57,18 +58,18 @@ export class RevaluedBatch extends ValueBatch {
   }
 }
 
-/** Another batch of which something else is known. */
+/** Another batch of which something else is known, at a position of its own. */
 export class LabelledBatch implements Batch {
   readonly size: number
   declare readonly position?: Position
   readonly #base: Batch
-  readonly #metas: readonly Meta[]
+  readonly #metas: Metas
 
-  constructor(base: Batch, metas: readonly Meta[]) {
+  constructor(base: Batch, metas: Metas, position: Position) {
     this.size = base.size
     this.#base = base
     this.#metas = metas
-    if (base.position !== undefined) this.position = base.position
+    if (position !== undefined) this.position = position
   }
 
   get byteLength(): number {
@@ -88,6 +89,6 @@ export class LabelledBatch implements Batch {
   }
 
   meta(index: number): Meta {
-    return this.#metas[index] ?? noMeta
+    return metaIn(this.#metas, index)
   }
 }

@@ -9,12 +9,19 @@ interface Part {
   left: number
 }
 
+/** Why a group was written when it was: it had so many messages or bytes, its time had come, the sink was free, nothing more came. */
+export type Trigger = 'messages' | 'bytes' | 'time' | 'free' | 'end'
+
 /** Deliveries that are written together; each is acknowledged when the last of its messages is settled. */
 export class Group {
   readonly batch: Batch
+  readonly trigger: Trigger
+  /** Bytes of a payload, on average. */
+  readonly meanBytes: number
   readonly #parts: readonly Part[]
 
-  constructor(deliveries: readonly Delivery[]) {
+  constructor(deliveries: readonly Delivery[], trigger: Trigger) {
+    this.trigger = trigger
     let start = 0
     this.#parts = deliveries.map((delivery) => {
       const part = { delivery, start, left: delivery.batch.size }
@@ -22,6 +29,7 @@ export class Group {
       return part
     })
     this.batch = joined(deliveries.map(({ batch }) => batch))
+    this.meanBytes = this.batch.byteLength / Math.max(1, this.batch.size)
   }
 
   /** Settles all messages but these; indexes ascend. */

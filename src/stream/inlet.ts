@@ -1,10 +1,10 @@
 import { HermesError } from '../errors.ts'
 import type { Batch } from './batch.ts'
 
-/** Messages on their way in again. */
+/** Messages on their way in that do not come from the source. */
 export interface Entrant {
   readonly batch: Batch
-  /** Where they failed: `steps[2].set`, `sinks.cold`. */
+  /** Where they failed: `steps[2].set`, `sinks.cold`; `source` for new ones. */
   readonly stage: string
   /** Called once they are durable downstream, or in the dead letters again. */
   readonly ack: () => void
@@ -12,7 +12,7 @@ export interface Entrant {
 
 type Take = (entrant: Entrant) => Promise<void>
 
-/** The side door of a pipeline: dead letters go in again while it runs. */
+/** The side door of a pipeline: dead letters go in again while it runs, and what other workflows hand over. */
 export class Inlet {
   readonly #waiting = new Set<PromiseWithResolvers<void>>()
   #take: Take | undefined
@@ -28,16 +28,24 @@ export class Inlet {
     }
   }
 
-  /** Resolves when the messages are durable downstream, or dead letters again. Throws `not_in_force` when nothing runs. */
-  async send(batch: Batch, stage: string): Promise<void> {
+  /**
+   * Resolves when the messages are durable downstream, or dead letters again. They go in at their stage, or at the
+   * beginning where no step has that name. Throws `not_in_force` when nothing runs, and the signal's reason when that
+   * aborts first; what is on its way then is not heard of again.
+   */
+  async send(batch: Batch, stage: string, signal: AbortSignal): Promise<void> {
     const take = this.#take
     if (take === undefined) throw notRunning()
+    signal.throwIfAborted()
     const done = Promise.withResolvers<void>()
+    const onAbort = (): void => done.reject(signal.reason)
     this.#waiting.add(done)
+    signal.addEventListener('abort', onAbort, { once: true })
     try {
       await Promise.race([take({ batch, stage, ack: () => done.resolve() }), done.promise])
       await done.promise
     } finally {
+      signal.removeEventListener('abort', onAbort)
       this.#waiting.delete(done)
     }
   }

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Delivery } from './buffer.ts'
-import { Group } from './group.ts'
+import { Group, type Trigger } from './group.ts'
 
 /** What is written at once: at most so many messages and bytes, and not before it is that much or so old. */
 export interface BatchLimits {
@@ -17,6 +17,7 @@ const AHEAD = 2
 export class Intake {
   readonly #limits: BatchLimits
   readonly #clock: Clock
+  readonly #onDrop: ((messages: number) => void) | undefined
   readonly #waiting: Delivery[] = []
   #messages = 0
   #bytes = 0
@@ -26,20 +27,30 @@ export class Intake {
   #failure: { readonly error: unknown } | undefined
   #bell = Promise.withResolvers<void>()
 
-  constructor(limits: BatchLimits, clock: Clock) {
+  /** With `onDrop` it never waits: what there is no room for is dropped, and told. */
+  constructor(limits: BatchLimits, clock: Clock, onDrop?: (messages: number) => void) {
     this.#limits = limits
     this.#clock = clock
+    this.#onDrop = onDrop
   }
 
-  /** Takes deliveries in until they end, as far as there is room; what they throw comes out of `take`. */
+  /**
+   * Takes deliveries in until they end, as far as there is room; what they throw comes out of `take`. An abort also
+   * wakes who waits in `take`.
+   */
   async fill(deliveries: AsyncIterable<Delivery>, signal: AbortSignal): Promise<void> {
+    const ring = (): void => this.#ring()
+    signal.addEventListener('abort', ring)
     try {
       for await (const delivery of deliveries) {
-        this.#add(delivery)
-        while (this.#isFull()) await this.#rung(signal)
+        if (this.#onDrop === undefined || !this.#isFull()) this.#add(delivery)
+        else this.#onDrop(delivery.batch.size)
+        while (this.#isFull() && this.#onDrop === undefined) await this.#rung(signal)
       }
     } catch (error) {
       this.#failure = { error }
+    } finally {
+      signal.removeEventListener('abort', ring)
     }
     this.#ended = true
     this.#ring()
@@ -47,7 +58,8 @@ export class Intake {
 
   /**
    * The next group, of at most `most` messages but for one delivery that is larger; undefined when nothing came before
-   * `until` (milliseconds since the epoch), or nothing will come any more: see `isOver`.
+   * `until` (milliseconds since the epoch), or nothing will come any more: see `isOver`. `signal` is one that aborts that
+   * of `fill`, too.
    */
   async take(most: number, until: number, signal: AbortSignal): Promise<Group | undefined> {
     for (;;) {
@@ -81,13 +93,26 @@ export class Intake {
 
   #dueAt(most: number): number {
     if (this.#waiting.length === 0) return Number.POSITIVE_INFINITY
+    return this.#isDue(most) ? 0 : this.#since + this.#limits.everyMs
+  }
+
+  /** Whether it is time whatever the time is. */
+  #isDue(most: number): boolean {
+    const { messages, bytes } = this.#limits
+    return this.#ended || this.#messages >= Math.min(most, messages) || this.#bytes >= bytes
+  }
+
+  #trigger(most: number): Trigger {
     const { messages, bytes, everyMs } = this.#limits
-    if (this.#ended || this.#messages >= Math.min(most, messages) || this.#bytes >= bytes) return 0
-    return this.#since + everyMs
+    if (this.#messages >= Math.min(most, messages)) return 'messages'
+    if (this.#bytes >= bytes) return 'bytes'
+    if (this.#ended) return 'end'
+    return everyMs > 0 ? 'time' : 'free'
   }
 
   #group(most: number): Group {
     const { messages, bytes } = this.#limits
+    const trigger = this.#trigger(most)
     const taken: Delivery[] = []
     let [sum, weight] = [0, 0]
     for (const delivery of this.#waiting) {
@@ -102,7 +127,7 @@ export class Intake {
     this.#bytes -= weight
     this.#since = this.#clock.now()
     this.#ring()
-    return new Group(taken)
+    return new Group(taken, trigger)
   }
 
   #ring(): void {
@@ -111,19 +136,17 @@ export class Intake {
     bell.resolve()
   }
 
-  /** Resolves when something changed, or after so many milliseconds. */
+  /** Resolves when something changed, or after so many milliseconds; costs next to nothing where there is no such bound. */
   async #rung(signal: AbortSignal, ms = Number.POSITIVE_INFINITY): Promise<void> {
-    const over = Promise.withResolvers<void>()
-    const finish = (): void => over.resolve()
-    const timer = new AbortController()
-    signal.addEventListener('abort', finish)
-    if (Number.isFinite(ms)) this.#clock.sleep(ms, timer.signal).then(finish, finish)
-    try {
-      await Promise.race([this.#bell.promise, over.promise])
-    } finally {
-      signal.removeEventListener('abort', finish)
-      timer.abort()
-    }
+    if (Number.isFinite(ms)) await this.#rungWithin(ms)
+    else await this.#bell.promise
     signal.throwIfAborted()
+  }
+
+  async #rungWithin(ms: number): Promise<void> {
+    const timer = new AbortController()
+    const over = this.#clock.sleep(ms, timer.signal).catch(() => undefined)
+    await Promise.race([this.#bell.promise, over])
+    timer.abort()
   }
 }

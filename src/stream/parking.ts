@@ -10,18 +10,39 @@ export interface Parked {
 
 /** The messages under one key that wait, in order. */
 interface Line {
+  readonly key: string | symbol
   readonly waiting: Parked[]
   /** The first of them is tried again then: milliseconds since the epoch. */
   notBefore: number
+  /** The first of them was refused when it was tried last: until it is not, nobody behind it is tried. */
+  isHeld: boolean
+}
+
+/** Messages of one line that are tried now: its first ones, in order. */
+export interface Trial {
+  readonly line: Line
+  readonly parked: readonly Parked[]
+}
+
+/** What is tried at once, at most. */
+export interface TrialLimits {
+  readonly messages: number
+  readonly bytes: number
 }
 
 /** Messages that a sink refused for now. A poison message holds back its own key only (invariant 7). */
 export class Parking {
   readonly #lines = new Map<string | symbol, Line>()
   #size = 0
+  #bytes = 0
 
   get size(): number {
     return this.#size
+  }
+
+  /** Of payloads, about. */
+  get bytes(): number {
+    return this.#bytes
   }
 
   holds(key: string | undefined): boolean {
@@ -32,14 +53,15 @@ export class Parking {
   refuse(parked: Parked, notBefore: number): void {
     const { key } = parked.group.batch.meta(parked.index)
     if (key !== undefined && this.#lines.has(key)) return this.follow(key, parked)
-    this.#lines.set(key ?? Symbol('alone'), { waiting: [parked], notBefore })
-    this.#size += 1
+    const line = { key: key ?? Symbol('alone'), waiting: [parked], notBefore, isHeld: true }
+    this.#lines.set(line.key, line)
+    this.#count(parked, 1)
   }
 
   /** Parks what must not overtake the first of its key. */
   follow(key: string, parked: Parked): void {
     this.#lines.get(key)?.waiting.push(parked)
-    this.#size += 1
+    this.#count(parked, 1)
   }
 
   /** When the next line is tried; infinite when none waits. */
@@ -49,34 +71,40 @@ export class Parking {
     return next
   }
 
-  /** The first message of each line that is due. */
-  due(now: number): readonly Parked[] {
-    return [...this.#lines.values()].flatMap(({ waiting: [first], notBefore }) =>
-      first === undefined || notBefore > now ? [] : [first],
-    )
+  /**
+   * What is due, within the limits but for a first message that is larger: the first of each line, and of a line whose
+   * first one was settled those behind it as well, so that what an outage left is not written one by one.
+   */
+  due(now: number, limits: TrialLimits): readonly Trial[] {
+    const trials: Trial[] = []
+    let { messages, bytes } = limits
+    for (const line of this.#lines.values()) {
+      if (messages <= 0 || bytes <= 0) break
+      if (line.notBefore > now) continue
+      const parked: Parked[] = []
+      for (const each of line.isHeld ? line.waiting.slice(0, 1) : line.waiting) {
+        if (messages <= 0 || bytes <= 0) break
+        parked.push(each)
+        messages -= 1
+        bytes -= each.group.meanBytes
+      }
+      trials.push({ line, parked })
+    }
+    return trials
   }
 
-  /** The first of a line was settled: the next one is due at once. */
-  settled(parked: Parked): void {
-    const found = this.#lineOf(parked)
-    if (found === undefined) return
-    const [key, line] = found
-    line.waiting.shift()
-    line.notBefore = 0
-    this.#size -= 1
-    if (line.waiting.length === 0) this.#lines.delete(key)
+  /** Ends a trial: those that were refused again wait on, until `notBefore`, and the others leave. */
+  tried({ line, parked }: Trial, refused: ReadonlySet<Parked>, notBefore: number): void {
+    const again = parked.filter((each) => refused.has(each)).map((each) => ({ ...each, attempts: each.attempts + 1 }))
+    line.waiting.splice(0, parked.length, ...again)
+    line.isHeld = again.length > 0
+    line.notBefore = line.isHeld ? notBefore : 0
+    for (const each of parked) if (!refused.has(each)) this.#count(each, -1)
+    if (line.waiting.length === 0) this.#lines.delete(line.key)
   }
 
-  /** The first of a line was refused again. */
-  refusedAgain(parked: Parked, notBefore: number): void {
-    const found = this.#lineOf(parked)
-    if (found === undefined) return
-    const [, line] = found
-    line.waiting[0] = { ...parked, attempts: parked.attempts + 1 }
-    line.notBefore = notBefore
-  }
-
-  #lineOf(parked: Parked): readonly [string | symbol, Line] | undefined {
-    return this.#lines.entries().find(([, { waiting }]) => waiting[0] === parked)
+  #count({ group }: Parked, sign: 1 | -1): void {
+    this.#size += sign
+    this.#bytes += sign * group.meanBytes
   }
 }

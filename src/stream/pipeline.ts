@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts'
 import { AckOrder } from './ack-order.ts'
 import type { Batch, Position } from './batch.ts'
 import type { Buffer, Delivery } from './buffer.ts'
+import type { InFlight } from './in-flight.ts'
 import type { Entrant, Inlet } from './inlet.ts'
 import type { Source } from './source.ts'
 import type { Stage } from './stage.ts'
@@ -23,6 +24,8 @@ export interface Pipeline {
   readonly stage?: Stage
   /** Where messages come in that do not come from the source. */
   readonly inlet?: Inlet
+  /** What has to be through before the source is read; it may use the inlet. Its failure fails the pipeline. */
+  readonly first?: (stop: AbortSignal, signal: AbortSignal) => Promise<void>
   readonly buffer: Buffer
   /** The buffer's consumers, in its order. */
   readonly branches: readonly Branch[]
@@ -32,6 +35,8 @@ export interface Pipeline {
   readonly signal: AbortSignal
   /** For windows; those of a stage without one open and close with messages alone. */
   readonly clock?: Clock
+  /** Told what was read and is not durable yet. */
+  readonly inFlight?: InFlight
   /** Called in the source's order, once everything up to a batch is durable; `state` is the stage's as of then. */
   onAck?(position: Position, state?: unknown): void
 }
@@ -102,15 +107,16 @@ class Running {
   }
 
   async #fill(): Promise<void> {
-    const { source, from, buffer, stop } = this.#pipeline
+    const { source, from, first, buffer, stop } = this.#pipeline
     const { signal } = this.#cancel
     const ticking = new AbortController()
     const ticked = this.#tick(AbortSignal.any([signal, ticking.signal]))
     try {
       signal.throwIfAborted()
+      await first?.(stop, signal)
       for await (const batch of source.read(from, stop, signal)) {
         await this.#inTurn(() => this.#take(batch))
-        if (stop.aborted) break
+        if (stop.aborted && source.drains !== true) break
       }
       ticking.abort()
       await ticked
@@ -124,8 +130,9 @@ class Running {
   }
 
   async #take(batch: Batch): Promise<void> {
-    const { stage, buffer } = this.#pipeline
+    const { stage, buffer, inFlight } = this.#pipeline
     const { signal } = this.#cancel
+    inFlight?.took(batch.size)
     if (stage === undefined) return await buffer.push(batch, this.#ackOf(batch), signal)
     const passed = await stage.pass(batch, signal)
     const ack = this.#order.add(this.#ackOf(batch), stage.held, stage.state)
@@ -137,7 +144,7 @@ class Running {
     const { stage, buffer } = this.#pipeline
     const { signal } = this.#cancel
     const isOfSink = stage === undefined || failedAt.startsWith('sinks.')
-    await buffer.push(isOfSink ? batch : await stage.again(batch, failedAt, signal), ack, signal)
+    await buffer.push(isOfSink ? batch : await into(stage, batch, failedAt, signal), ack, signal)
   }
 
   async #tick(signal: AbortSignal): Promise<void> {
@@ -175,8 +182,14 @@ class Running {
     return (state) => {
       this.#moved.messages += size
       this.#moved.batches += 1
+      this.#pipeline.inFlight?.settled()
       this.#pipeline.source.ack?.(position)
       this.#pipeline.onAck?.(position, state)
     }
   }
+}
+
+/** What another workflow hands over is new; a dead letter was read before. */
+function into(stage: Stage, batch: Batch, failedAt: string, signal: AbortSignal): Promise<Batch> {
+  return failedAt === 'source' ? stage.pass(batch, signal) : stage.again(batch, failedAt, signal)
 }

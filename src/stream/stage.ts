@@ -11,7 +11,8 @@ export interface PlacedStep {
 
 /** Told what became of messages before the buffer. */
 export interface StageObserver {
-  read(messages: number): void
+  /** A batch as it was read, at the node `source`, and as each stage left it. */
+  passed(node: string, batch: Batch): void
   filtered(stage: string, messages: number): void
   failed(stage: string, messages: number): void
 }
@@ -48,7 +49,7 @@ export class Stage {
 
   /** What is left of a batch. What failed is in the dead letters when this resolves (invariant 5). */
   async pass(batch: Batch, signal: AbortSignal): Promise<Batch> {
-    this.#parts.observer?.read(batch.size)
+    this.#parts.observer?.passed('source', batch)
     return await this.#through(batch, 0, signal)
   }
 
@@ -77,6 +78,7 @@ export class Stage {
       if (failures.length > 0) await this.#bury(current, failures, stage, signal)
       if (filtered > 0) this.#parts.observer?.filtered(stage, filtered)
       current = next
+      if (next.size > 0) this.#parts.observer?.passed(stage, next)
     }
     return current
   }

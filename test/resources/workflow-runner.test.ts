@@ -37,7 +37,7 @@ class World {
     },
     open: async (manifest) => this.#open(manifest.hash),
     observer: () => ({
-      read: () => undefined,
+      passed: () => undefined,
       filtered: () => undefined,
       failed: () => undefined,
       sink: () => ({ wrote: () => undefined, writeFailed: () => undefined, rejected: () => undefined }),

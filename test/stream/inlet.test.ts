@@ -81,7 +81,7 @@ async function world() {
 it('a dead letter of a sink goes to that sink again, and to no other', async () => {
   const { letters, taken, inlet, accept, end } = await world()
   accept()
-  await inlet.send(valueBatch([1], undefined, [{ route: 'a', attempts: 1 }]), 'sinks.a')
+  await inlet.send(valueBatch([1], undefined, [{ route: 'a', attempts: 1 }]), 'sinks.a', never)
   expect(taken).toEqual({ a: [0, 2, 1], b: [0, 1, 2] })
   expect(letters).toHaveLength(1)
   await end()
@@ -89,7 +89,7 @@ it('a dead letter of a sink goes to that sink again, and to no other', async () 
 
 it('one that fails again is a dead letter again, with its count', async () => {
   const { letters, inlet, end } = await world()
-  await inlet.send(valueBatch([1], undefined, [{ route: 'a', attempts: 1 }]), 'sinks.a')
+  await inlet.send(valueBatch([1], undefined, [{ route: 'a', attempts: 1 }]), 'sinks.a', never)
   expect(letters.map(({ attempts, stage }) => [attempts, stage])).toEqual([
     [1, 'sinks.a'],
     [2, 'sinks.a'],
@@ -99,9 +99,9 @@ it('one that fails again is a dead letter again, with its count', async () => {
 
 it('a dead letter of a step goes on at that step', async () => {
   const { letters, taken, inlet, end } = await world()
-  await inlet.send(valueBatch([-4], undefined, [{ attempts: 1 }]), 'steps[0].positive')
+  await inlet.send(valueBatch([-4], undefined, [{ attempts: 1 }]), 'steps[0].positive', never)
   expect(letters.at(-1)).toMatchObject({ stage: 'steps[0].positive', attempts: 2 })
-  await inlet.send(valueBatch([4], undefined, [{ attempts: 1 }]), 'steps[0].positive')
+  await inlet.send(valueBatch([4], undefined, [{ attempts: 1 }]), 'steps[0].positive', never)
   expect(taken).toEqual({ a: [0, 2, 4], b: [0, 1, 2, 4] })
   await end()
 })
@@ -109,5 +109,5 @@ it('a dead letter of a step goes on at that step', async () => {
 it('nothing goes in where nothing runs', async () => {
   const { inlet, end } = await world()
   await end()
-  await expect(inlet.send(valueBatch([1]), 'sinks.a')).rejects.toMatchObject({ code: 'not_in_force' })
+  await expect(inlet.send(valueBatch([1]), 'sinks.a', never)).rejects.toMatchObject({ code: 'not_in_force' })
 })

@@ -10,6 +10,7 @@ import { runPipeline } from '../../src/stream/pipeline.ts'
 import type { Rejection, Sink } from '../../src/stream/sink.ts'
 import { SinkBranch, type SinkBranchParts } from '../../src/stream/sink-branch.ts'
 import type { Source } from '../../src/stream/source.ts'
+import { FakeClock } from '../fake-clock.ts'
 
 const never = new AbortController().signal
 const disposable = { ping: async () => {}, [Symbol.asyncDispose]: async () => {} }
@@ -193,6 +194,25 @@ describe('a branch with a sink', () => {
     expect(sink.taken.indexOf(11)).toBeLessThan(sink.taken.indexOf(4))
   })
 
+  it('writes together what an outage left parked, in order', async () => {
+    const refused = new Map(upTo(8).map((value) => [value, 'for now'] as const))
+    let writes = 0
+    const sink = new ScriptedSink(() => (++writes === 1 ? { throws: false, refused } : undefined))
+    await run({ sizes: upTo(10).map(() => 8), sinks: [sink], keyOf: () => 'one' })
+    expect(sink.taken).toEqual(upTo(80))
+    // All of the first write, its first message alone to see, and what came behind it in writes of eight.
+    expect(sink.writes.length).toBeLessThanOrEqual(13)
+  })
+
+  it('writes together what was parked without a key, within its limits', async () => {
+    const refused = new Map(upTo(16).map((value) => [value, 'for now'] as const))
+    let writes = 0
+    const sink = new ScriptedSink(() => (++writes <= 2 ? { throws: false, refused } : undefined))
+    await run({ sizes: [16], sinks: [sink] })
+    expect(sink.taken.toSorted((a, b) => a - b)).toEqual(upTo(16))
+    expect(Math.max(...sink.writes.slice(1))).toBe(8)
+  })
+
   it('writes together what came while the sink was busy, within its limits', async () => {
     const sink = new ScriptedSink()
     await run({ sizes: upTo(40).map(() => 1), sinks: [sink] })
@@ -239,6 +259,54 @@ describe('a branch with a sink', () => {
     const options: Run = { sizes: [4, 4], sinks: [dead], parts: { isBestEffort: true } }
     await run({ ...options, onAck: (position) => acked.push(position) })
     expect([dead.taken, acked]).toEqual([[], [4, 8]])
+  })
+
+  it('of best effort never holds the others, though a write of it does not end; what is lost is counted', async () => {
+    const stuck: Sink = {
+      ...disposable,
+      write: (_batch, signal) =>
+        new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))),
+    }
+    const steady = new ScriptedSink()
+    const [dead, live] = [
+      branchOf(stuck, { sizes: [], sinks: [], parts: { isBestEffort: true } }),
+      branchOf(steady, { sizes: [], sinks: [] }),
+    ]
+    const abort = new AbortController()
+    await using buffer = openMemoryBuffer({ messages: 50, consumers: 2 })
+    const source = numbers(
+      upTo(100).map(() => 8),
+      () => undefined,
+    )
+    const running = runPipeline({ source, buffer, branches: [dead, live], stop: never, signal: abort.signal })
+    await expect.poll(() => steady.taken.length, { timeout: 5_000 }).toBe(800)
+    // It has one write in hand, and as much again twice.
+    await expect.poll(() => dead.health.dropped).toBe(800 - 3 * 8)
+    abort.abort(new Error('enough'))
+    await expect(running).rejects.toThrow('enough')
+  })
+
+  it('shows that a write does not end', async () => {
+    const clock = new FakeClock()
+    const stuck: Sink = {
+      ...disposable,
+      write: (_batch, signal) =>
+        new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))),
+    }
+    const branch = branchOf(stuck, { sizes: [], sinks: [], parts: { clock } })
+    const abort = new AbortController()
+    await using buffer = openMemoryBuffer({ messages: 50 })
+    const source = numbers([1], () => undefined)
+    const running = runPipeline({ source, buffer, branches: [branch], stop: never, signal: abort.signal })
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(branch.health.error).toBeUndefined()
+    await clock.advance(61_000)
+    expect(branch.health).toMatchObject({
+      breaker: 'closed',
+      error: { code: 'sink_stalled', message: 'a write has been under way for 61 s' },
+    })
+    abort.abort(new Error('enough'))
+    await expect(running).rejects.toThrow('enough')
   })
 
   it('shows what keeps it, and that its breaker is open', async () => {

@@ -1,0 +1,42 @@
+import type { Clock } from '../clock.ts'
+import { type HermesError, toHermesError } from '../errors.ts'
+import { Breaker } from './breaker.ts'
+import type { DeadLetter, DeadLetters } from './dead-letter.ts'
+
+export interface DurableLettersParts {
+  readonly deadLetters: DeadLetters
+  /** Milliseconds of the first and of the longest pause; they double in between. */
+  readonly retry: { readonly firstMs: number; readonly mostMs: number }
+  readonly clock: Clock
+  readonly random: () => number
+  /** Told of each failure. */
+  readonly onFailure: (error: HermesError) => void
+}
+
+/**
+ * Dead letters that are tried until they are written: to go on without them would lose messages (invariant 5). Where
+ * nothing takes them it throws: `message_rejected`.
+ */
+export class DurableLetters implements DeadLetters {
+  readonly #parts: DurableLettersParts
+
+  constructor(parts: DurableLettersParts) {
+    this.#parts = parts
+  }
+
+  async write(letters: readonly DeadLetter[], signal: AbortSignal): Promise<void> {
+    const { deadLetters, retry, clock, random, onFailure } = this.#parts
+    const breaker = new Breaker({ failures: Number.POSITIVE_INFINITY, ...retry, random })
+    for (;;) {
+      try {
+        return await deadLetters.write(letters, signal)
+      } catch (thrown) {
+        signal.throwIfAborted()
+        const error = toHermesError(thrown)
+        if (error.code === 'message_rejected') throw thrown
+        onFailure(error)
+        await clock.sleep(breaker.failed(clock.now()), signal)
+      }
+    }
+  }
+}
