@@ -54,7 +54,7 @@ export const leaves: ReadonlySet<string> = new Set([
 export const owners: Readonly<Record<string, readonly string[]>> = {
   'node:sqlite': ['store', 'connectors'],
   kysely: ['store'],
-  pg: ['store'],
+  pg: ['store', 'connectors'],
   'pg-copy-streams': ['store'],
   avsc: ['connectors'],
   protobufjs: ['connectors'],
