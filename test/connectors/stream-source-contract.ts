@@ -6,7 +6,7 @@ import { never } from './opened.ts'
 export interface StreamSubject extends AsyncDisposable {
   /** Opens the source afresh. */
   open(): Promise<Source>
-  /** Makes the messages with these numbers come next; each is an object with its number as `id`. */
+  /** Makes the messages with these numbers come next; each is an object with its number as `id`, or as that of `after`. */
   give(from: number, to: number): Promise<void>
   /** It gives a position with each batch and goes on behind it; else every batch is without one. */
   readonly resumes: boolean
@@ -23,7 +23,10 @@ interface Taken {
   readonly positions: readonly { readonly after: number; readonly position: unknown }[]
 }
 
-const idOf = (value: unknown): number => (value as { id: number }).id
+const idOf = (value: unknown): number => {
+  const { id, after } = value as { id?: number; after?: { id: number } }
+  return id ?? after?.id ?? Number.NaN
+}
 const numbers = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, index) => from + index)
 
 /** Reads at least so many messages, then stops. `reached` is called with the count after each batch. */
@@ -38,6 +41,8 @@ export async function take(
   const positions: { after: number; position: unknown }[] = []
   let after = 0
   for await (const batch of source.read(from, stop.signal, never)) {
+    // Says no more than where the source stands.
+    if (batch.size === 0) continue
     batches.push(batch)
     after += batch.size
     positions.push({ after, position: batch.position })
@@ -84,7 +89,7 @@ export function streamSourceContract(name: string, prepare: () => Promise<Stream
           expect(JSON.parse(new TextDecoder().decode(bytes))).toEqual(batch.value(index))
           expect(batch.values()[index]).toEqual(batch.value(index))
         }
-        expect(batch.byteLength).toBeGreaterThan(0)
+        if (batch.size > 0) expect(batch.byteLength).toBeGreaterThan(0)
         count += batch.size
         if (count >= 50) stop.abort()
       }
@@ -133,7 +138,7 @@ export function streamSourceContract(name: string, prepare: () => Promise<Stream
       const stop = new AbortController()
       const reading = Array.fromAsync(source.read(undefined, stop.signal, never))
       setTimeout(() => stop.abort(), 50)
-      expect(await reading).toEqual([])
+      expect((await reading).filter(({ size }) => size > 0)).toEqual([])
     })
 
     it("throws the signal's reason when it is aborted, also while it waits", async () => {
