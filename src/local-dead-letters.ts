@@ -1,9 +1,8 @@
+import { letterFilter } from './connectors/letter-filter.ts'
 import { HermesError } from './errors.ts'
-import { parseLossless } from './lossless-json.ts'
-import { compileExpression, type Expression } from './manifest/expression.ts'
-import type { Scope } from './manifest/scope.ts'
 import type { DeadLetterApi, LetterSelection, LetterSummary, LetterView } from './service/dead-letter-api.ts'
 import type { DeadLetterStore, StoredLetter } from './store/workflow-store.ts'
+import { payloadText } from './stream/letter-message.ts'
 
 /** Sends dead letters through the workflow that they come from; who runs the workflow does. */
 export interface LetterRetry {
@@ -79,7 +78,7 @@ async function* selected(
   { ids, where, limit = Number.POSITIVE_INFINITY }: LetterSelection,
   until?: number,
 ): AsyncGenerator<readonly StoredLetter[]> {
-  const holds = where === undefined ? () => true : filterOf(where)
+  const holds = where === undefined ? () => true : letterFilter(where)
   let left = limit
   for await (const page of ids === undefined ? pages(store, workflow, until) : named(store, workflow, ids)) {
     const fitting = page.filter(holds).slice(0, left)
@@ -105,42 +104,6 @@ async function* named(store: DeadLetterStore, workflow: string, ids: readonly st
   for (let at = 0; at < wanted.length; at += PAGE) yield await store.find(workflow, wanted.slice(at, at + PAGE))
 }
 
-const scope: Scope = {
-  reason: 'string',
-  stage: 'string',
-  attempts: 'int',
-  at: 'timestamp',
-  id: 'string',
-  key: 'string',
-  route: 'string',
-  message: 'dyn',
-}
-
-/** Throws `expression_syntax` and `expression_type`. */
-function filterOf(where: string): (letter: StoredLetter) => boolean {
-  const expression = compileExpression(where, scope)
-  const { type, references } = expression
-  if (references.some((each) => each.startsWith('secrets'))) {
-    throw new HermesError('expression_not_allowed', `${where} may not look at secrets`)
-  }
-  if (type !== 'bool' && type !== 'dyn') {
-    throw new HermesError('expression_type', `${where} is ${type}; it must be true or false`)
-  }
-  const parses = references.some((each) => /^message\b/.test(each))
-  return (letter) => holdsFor(expression, letter, parses)
-}
-
-function holdsFor(expression: Expression, letter: StoredLetter, parses: boolean): boolean {
-  const { reason, stage, attempts, at, meta, payload } = letter
-  try {
-    const message = parses ? parseLossless(payload) : null
-    const known = { id: meta.id ?? '', key: meta.key ?? '', route: meta.route ?? '' }
-    return expression.evaluate({ reason, stage, attempts, at: new Date(at), ...known, message }) === true
-  } catch {
-    return false
-  }
-}
-
 function summaryOf({ id, at, stage, reason, attempts, meta, payload }: StoredLetter): LetterSummary {
   return {
     id,
@@ -158,13 +121,5 @@ function summaryOf({ id, at, stage, reason, attempts, meta, payload }: StoredLet
 
 function viewOf(letter: StoredLetter): LetterView {
   const { payload, position } = letter
-  const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength)
-  const text = bytes.toString('utf8')
-  const isText = bytes.equals(Buffer.from(text))
-  return {
-    ...summaryOf(letter),
-    ...(position === undefined ? {} : { position }),
-    payload: isText ? text : bytes.toString('base64'),
-    encoding: isText ? 'utf-8' : 'base64',
-  }
+  return { ...summaryOf(letter), ...(position === undefined ? {} : { position }), ...payloadText(payload) }
 }

@@ -23,6 +23,7 @@ export const table: Readonly<Record<string, Rule>> = {
       'stream/batch.ts',
       'stream/batches.ts',
       'stream/dead-letter.ts',
+      'stream/letter-message.ts',
     ],
     types: ['stream', 'manifest'],
   },
