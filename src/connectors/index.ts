@@ -8,6 +8,7 @@ import { fileSink } from './sinks/file.ts'
 import { httpSink } from './sinks/http.ts'
 import { natsSink } from './sinks/nats.ts'
 import { redisSink } from './sinks/redis.ts'
+import { socketSink } from './sinks/socket.ts'
 import { stdoutSink } from './sinks/stdout.ts'
 import { workflowTableSink } from './sinks/workflow-table.ts'
 import { fileSource } from './sources/file.ts'
@@ -50,6 +51,7 @@ export const sinks = {
   http: httpSink,
   redis: redisSink,
   nats: natsSink,
+  socket: socketSink,
   stdout: stdoutSink,
   drop: dropSink,
 } as const
