@@ -26,6 +26,10 @@ export function createMessageTables(parts: RunParts, clock: Clock): MessageTable
 }
 
 /** Throws `invalid_value` when two things would go into one column. */
+export function checkMessageTarget(target: MessageTarget): void {
+  shapeOf(target)
+}
+
 function shapeOf(target: MessageTarget): MessageShape {
   const { workflow, table, primaryKey, columns, json, write, evolve } = target
   const id = primaryKey.length === 0 ? messageIdColumn : undefined

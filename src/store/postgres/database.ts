@@ -24,6 +24,19 @@ export async function openPostgres(url: string): Promise<Database> {
   }
 }
 
+/** Connections at most to a database that is not Hermes' own. */
+const guestConnections = 6
+
+/**
+ * A database that holds nothing of Hermes' own: nothing is made there, not even the schema, and nobody is asked before
+ * the first statement. Throws `setting_invalid`.
+ */
+export function guestPostgres(url: string): Database {
+  const address = parseAddress(url)
+  const { pool, liveness } = openPool(address, guestConnections)
+  return new PostgresDatabase(address, pool, liveness)
+}
+
 /** How long a dispose waits for a server that says nothing, milliseconds. */
 const endMs = 2_000
 

@@ -11,14 +11,26 @@ import type { QueryAnswer } from './protocol.ts'
 import { SqliteThread } from './sqlite-thread.ts'
 
 /** Opens the file, creating it and Hermes' own tables where missing. A writer and a reader thread do the work. */
-export async function openSqlite(path: string): Promise<Database> {
+export function openSqlite(path: string): Promise<Database> {
+  return opened(path, createOwnTables)
+}
+
+/** Opens a file that holds nothing of Hermes' own, creating it where missing. */
+export function guestSqlite(path: string): Promise<Database> {
+  return opened(path, async (database, file) => {
+    // Only a writer turns WAL on, and says at once why there can be no file.
+    if (!existsSync(file)) await database.script('')
+  })
+}
+
+async function opened(path: string, prepare: (database: Database, file: string) => Promise<void>): Promise<Database> {
   const file = resolve(path)
   const writer = new SqliteThread({ path: file, role: 'writer' })
   const reader = new SqliteThread({ path: file, role: 'reader' })
   const database = sqliteDatabase(file, writer, reader)
   try {
     reader.start()
-    await createOwnTables(database, file)
+    await prepare(database, file)
     return database
   } catch (error) {
     await database[Symbol.asyncDispose]()
