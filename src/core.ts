@@ -3,7 +3,6 @@ import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
 import { httpConnection } from './connectors/http-client.ts'
 import type { HttpConnectionConfig } from './connectors/http-connection-config.ts'
-import { connectionSchemas } from './connectors/index.ts'
 import { followSecrets } from './follow-secrets.ts'
 import { followSources } from './follow-sources.ts'
 import { followWorkflows } from './follow-workflows.ts'
@@ -11,14 +10,22 @@ import { nextCron } from './manifest/cron.ts'
 import type { Manifest } from './manifest/manifest.ts'
 import type { OriginSecrets } from './manifest/origin-secrets.ts'
 import type { SecretStore } from './manifest/secrets.ts'
-import { resolveTemplates } from './manifest/templates.ts'
 import { openWorkflows, type Workflows } from './open-workflows.ts'
 import type { Origin } from './origin/origin.ts'
 import type { Controller } from './reconcile/controller.ts'
 import { Engine } from './reconcile/engine.ts'
 import type { EngineEvent } from './reconcile/engine-event.ts'
-import { type ConnectionSpec, connectionController, secretsOfConnection } from './resources/connection.ts'
+import {
+  type ConnectionSpec,
+  type ConnectionType,
+  checkConnectionType,
+  connectionConfig,
+  connectionController,
+  databaseUrl,
+  secretsOfConnection,
+} from './resources/connection.ts'
 import { ConnectionPool } from './resources/connection-pool.ts'
+import { DatabasePool } from './resources/database-pool.ts'
 import { type FetchReport, type FetchSignals, type FetchSubject, fetchSource } from './resources/fetch.ts'
 import { checkSecrets, secretsOf } from './resources/open-source.ts'
 import { sourceController } from './resources/source-definition.ts'
@@ -27,9 +34,11 @@ import type { SourceSpec } from './resources/source-spec.ts'
 import { viewOf } from './resources/source-view.ts'
 import { tableController } from './resources/table.ts'
 import { declaredColumns, type TableSpec, tableDeriver } from './resources/table-spec.ts'
+import { databasesFed } from './resources/workflow-view.ts'
 import { secretMarks } from './secret-marks.ts'
 import type { RouteTable } from './service/hooks/route-table.ts'
 import type { Column } from './store/column-type.ts'
+import { openGuestTables } from './store/open.ts'
 import type { Store } from './store/store.ts'
 import type { Log } from './stream/connector.ts'
 
@@ -77,6 +86,16 @@ export function openCore(parts: CoreParts): Core {
     open: (settings) => httpConnection(settings, { clock, log, version: parts.version }),
     lookup: (name) => connectionSpecs.get(name),
   })
+  const databases = new DatabasePool({
+    resolve: (manifest) => databaseUrl(manifest, { secrets, root: config.manifestsDir }),
+    open: (url) => openGuestTables(url, { clock }),
+    lookup: (name) => connectionSpecs.get(name),
+  })
+  /** One that is not known yet is waited for. */
+  const needConnection = (name: string | undefined, type: ConnectionType): void => {
+    const manifest = name === undefined ? undefined : connectionSpecs.get(name)
+    if (manifest !== undefined) checkConnectionType(manifest, type)
+  }
   const inRepository = config.git !== undefined
   const openSource = { connections, clock, log, secrets, root: config.manifestsDir, inRepository }
   const marks = secretMarks({ secrets, keyFile: join(config.dataDir, 'secret-marks.key') })
@@ -113,6 +132,11 @@ export function openCore(parts: CoreParts): Core {
     config,
     store,
     connections,
+    databases,
+    checkConnections: ({ spec }) => {
+      needConnection(spec.connection, 'http')
+      for (const name of databasesFed(spec)) needConnection(name, 'database')
+    },
     routes: parts.routes,
     secrets,
     clock,
@@ -128,15 +152,20 @@ export function openCore(parts: CoreParts): Core {
         useConnection(manifest)
         checkConnection(manifest, secrets)
       },
-      close: (name, gone) => {
-        if (gone) connectionSpecs.delete(name)
-        return connections.close(name)
+      close: async (name, desired) => {
+        // Who opens it meanwhile has to find the new one.
+        if (desired === undefined) connectionSpecs.delete(name)
+        else useConnection(desired)
+        await Promise.all([connections.close(name), databases.close(name)])
       },
     }),
     tableController(store),
     sourceController({
       store,
-      check: async (source) => checkSecrets(source, secrets),
+      check: async (source) => {
+        needConnection(viewOf(source).connection, 'http')
+        checkSecrets(source, secrets)
+      },
       halt: (name) => {
         halted.add(name)
         return runner.remove(name)
@@ -180,7 +209,7 @@ export function openCore(parts: CoreParts): Core {
       secretsFollower[Symbol.dispose]()
       await Promise.all([runner[Symbol.asyncDispose](), workflows.runner[Symbol.asyncDispose]()])
       await follower.idle()
-      await connections[Symbol.asyncDispose]()
+      await Promise.all([connections[Symbol.asyncDispose](), databases[Symbol.asyncDispose]()])
     },
   }
 }
@@ -199,13 +228,6 @@ function tablesOf(engine: Engine, source: string): readonly string[] {
 
 function cron(expression: string, timezone: string | undefined, afterMs: number): number {
   return nextCron(expression, timezone, afterMs)
-}
-
-/** A Connection's `http` section with its secrets; the client of sources without one has no settings. */
-function connectionConfig(manifest: Manifest<ConnectionSpec> | undefined, secrets: SecretStore): HttpConnectionConfig {
-  if (manifest === undefined) return {}
-  const config = manifest.spec['http'] as HttpConnectionConfig
-  return resolveTemplates(config, connectionSchemas.http, { secrets })
 }
 
 function checkConnection(manifest: Manifest<ConnectionSpec>, secrets: SecretStore): void {

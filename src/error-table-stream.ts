@@ -12,6 +12,26 @@ export const streamErrors = {
     summary: 'A message is not what it should be.',
     fix: 'Look at it with `hermes dead-letters`, and correct the source or the workflow.',
   },
+  message_rejected: {
+    next: 'stalled',
+    summary: 'A step or a sink of a pipeline in a program rejected a message, and nothing takes its dead letters.',
+    fix: 'Give it `deadLetters`, or correct the message, the step or the sink.',
+  },
+  not_drained: {
+    next: 'retry',
+    summary: 'A stop did not wait any longer for what was read to reach the sinks.',
+    fix: 'The next start reads it again where the source can; raise `delivery.drain` if the sinks need longer.',
+  },
+  state_invalid: {
+    next: 'stalled',
+    summary: 'The file that a pipeline in a program keeps its position in is none of its own.',
+    fix: 'Restore it. Without the file the source is read from its beginning.',
+  },
+  state_in_use: {
+    next: 'retry',
+    summary: 'Another pipeline has the file open that this one would keep its position in.',
+    fix: 'Stop the other one, or give this one a file of its own.',
+  },
   connector_unavailable: {
     next: 'retry',
     summary: 'A server that a workflow reads from or writes to could not be reached.',

@@ -116,6 +116,11 @@ export const errorTable = {
     summary: 'The cron expression or its time zone is not valid.',
     fix: 'Use five or six fields and an IANA time zone.',
   },
+  wrong_connection: {
+    next: 'stalled',
+    summary: 'A manifest names a Connection that is for something else.',
+    fix: 'Name a Connection with `http` for what speaks HTTP, one with `database` in the sink `table`.',
+  },
   missing_reference: {
     next: 'stalled',
     summary: 'A manifest names a resource that does not exist.',

@@ -6,6 +6,9 @@ import { secretsOf } from './resources/open-source.ts'
 import type { SourceRunner } from './resources/source-runner.ts'
 import type { SourceSpec } from './resources/source-spec.ts'
 import { viewOf } from './resources/source-view.ts'
+import { secretsOfWorkflow } from './resources/workflow-secrets.ts'
+import type { WorkflowSpec } from './resources/workflow-spec.ts'
+import { connectionsOf } from './resources/workflow-view.ts'
 import type { Log } from './stream/connector.ts'
 
 interface Following {
@@ -37,10 +40,16 @@ export function followSecrets({ engine, runner, secrets, log }: Following): Disp
   return { [Symbol.dispose]: unfollow }
 }
 
-/** The resources whose own spec names one of the secrets. */
+/** The resources whose own spec names one of the secrets, and the workflows whose Connection does. */
 function usersOf(names: ReadonlySet<string>, engine: Engine): ReadonlySet<string> {
-  const users = engine.state().resources.filter(({ desired }) => desired !== undefined && uses(desired, names))
-  return new Set(users.map(({ key }) => key))
+  const { resources } = engine.state()
+  const users = resources.filter(({ desired }) => desired !== undefined && uses(desired, names))
+  const keys = new Set<string>(users.map(({ key }) => key))
+  for (const { key, desired } of resources) {
+    if (desired?.kind !== 'Workflow') continue
+    if (connectionsOf(desired.spec as WorkflowSpec).some((name) => keys.has(`Connection/${name}`))) keys.add(key)
+  }
+  return keys
 }
 
 function uses(manifest: Manifest, names: ReadonlySet<string>): boolean {
@@ -49,5 +58,6 @@ function uses(manifest: Manifest, names: ReadonlySet<string>): boolean {
 
 function secretsIn(manifest: Manifest): readonly string[] {
   if (manifest.kind === 'Connection') return secretsOfConnection(manifest as Manifest<ConnectionSpec>)
+  if (manifest.kind === 'Workflow') return secretsOfWorkflow(manifest as Manifest<WorkflowSpec>)
   return manifest.kind === 'SourceDefinition' ? secretsOf(manifest as Manifest<SourceSpec>) : []
 }

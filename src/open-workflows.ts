@@ -1,26 +1,37 @@
 import { rm } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
+import { drainLetters } from './letter-retry.ts'
+import type { Manifest } from './manifest/manifest.ts'
 import type { SecretStore } from './manifest/secrets.ts'
 import type { FlowStatus } from './observe/status.ts'
 import type { Controller } from './reconcile/controller.ts'
 import type { ConnectionPool } from './resources/connection-pool.ts'
+import type { DatabasePool } from './resources/database-pool.ts'
 import { openWorkflow } from './resources/open-workflow.ts'
 import { workflowController } from './resources/workflow.ts'
 import { WorkflowCounters, type WorkflowCounts } from './resources/workflow-counters.ts'
+import { workflowLink } from './resources/workflow-links.ts'
+import { removeRemains } from './resources/workflow-remains.ts'
 import type { WorkflowHealth } from './resources/workflow-run.ts'
 import { WorkflowRunner } from './resources/workflow-runner.ts'
 import { checkWorkflowSecrets } from './resources/workflow-secrets.ts'
+import type { WorkflowSpec } from './resources/workflow-spec.ts'
 import { bufferDir, workflowView } from './resources/workflow-view.ts'
 import type { RouteTable } from './service/hooks/route-table.ts'
 import type { WorkflowFigures, WorkflowMetrics } from './service/workflow-metrics.ts'
 import type { Store } from './store/store.ts'
 import type { Log } from './stream/connector.ts'
+import type { Taps } from './stream/taps.ts'
 
 export interface WorkflowsParts {
   readonly config: Config
   readonly store: Store
   readonly connections: ConnectionPool
+  readonly databases: DatabasePool
+  /** Throws `wrong_connection` when a workflow names a Connection that is for something else. */
+  readonly checkConnections: (workflow: Manifest<WorkflowSpec>) => void
   /** Who answers what is sent to workflows. */
   readonly routes: RouteTable
   readonly secrets: SecretStore
@@ -38,6 +49,8 @@ export interface Workflows {
   readonly runner: WorkflowRunner
   /** What those that run did since this process took them up. */
   figures(): readonly WorkflowFigures[]
+  /** Lets others look at the messages of a workflow. Throws `not_in_force` for one that does not run. */
+  taps(workflow: string): Taps
   /** Calls `listener` with each batch that a sink took. */
   onWrite(listener: (write: WorkflowWrite) => void): void
   /** How those that run do, by name. */
@@ -46,7 +59,7 @@ export interface Workflows {
 
 /** Puts the parts together; nothing runs yet. */
 export function openWorkflows(parts: WorkflowsParts): Workflows {
-  const { config, store, connections, secrets, clock, log, onChange } = parts
+  const { config, store, connections, databases, secrets, clock, log, onChange } = parts
   const rooms = openRooms(parts.routes)
   const counters = new Map<string, WorkflowCounters>()
   const listeners = new Set<(write: WorkflowWrite) => void>()
@@ -64,30 +77,39 @@ export function openWorkflows(parts: WorkflowsParts): Workflows {
     log,
     secrets,
     store,
+    databases,
     routes: (workflow: string) => rooms.of(workflow),
     deadLetters: (workflow: string) => store.deadLetters.of(workflow),
+    letters: store.deadLetters,
+    link: (workflow: string) => workflowLink(workflow, (name) => runner.inlet(name)),
     root: config.manifestsDir,
-    dataDir: config.dataDir,
+    bufferDir: (workflow: string) => bufferDir(config.dataDir, workflow),
   }
-  const runner = new WorkflowRunner({
+  const runner: WorkflowRunner = new WorkflowRunner({
     clock,
     log,
     positions: store.checkpoints,
     open: (manifest, observer) => openWorkflow(openParts, manifest, observer),
     observer: countersOf,
+    drain: (workflow, inlet, signals) =>
+      drainLetters({ store: store.deadLetters, workflow, until: clock.now() }, inlet, signals),
     onChange,
   })
   const controller = workflowController({
     check: async (workflow) => {
+      parts.checkConnections(workflow)
       checkWorkflowSecrets(workflow, secrets)
       if (workflowView(workflow).source.type === 'webhook') rooms.of(workflow.name)
     },
     change: (workflow, signal) => runner.change(workflow, signal),
-    remove: async (name) => {
+    clear: (subject, signal) => removeRemains(subject, { secrets, running: runner.manifests }, signal),
+    halt: async (name) => {
       await runner.stop(name)
       rooms.close(name)
-      counters.delete(name)
       await store.checkpoints.delete([name])
+    },
+    remove: async (name) => {
+      counters.delete(name)
       await store.deadLetters.clear([name])
       await rm(bufferDir(config.dataDir, name), { recursive: true, force: true })
     },
@@ -97,10 +119,15 @@ export function openWorkflows(parts: WorkflowsParts): Workflows {
     runner,
     figures: () =>
       runner.names.map((workflow) => {
-        const { depth } = runner.health(workflow) ?? {}
-        const of = { buffered: depth?.messages ?? 0, bufferedBytes: depth?.bytes ?? 0, dropped: depth?.dropped ?? 0 }
+        const health = runner.health(workflow)
+        const { messages = 0, bytes = 0 } = health?.depth ?? {}
+        const of = { buffered: messages, bufferedBytes: bytes, dropped: health === undefined ? 0 : droppedIn(health) }
         return { workflow, ...countersOf(workflow).counts, ...of }
       }),
+    taps: (workflow) => {
+      runner.inlet(workflow)
+      return countersOf(workflow).taps
+    },
     onWrite: (listener) => void listeners.add(listener),
     flows: async () => {
       const names = runner.names
@@ -134,20 +161,35 @@ function openRooms(routes: RouteTable) {
 
 function flowStatus(health: WorkflowHealth, counts: WorkflowCounts, deadLetters: number): FlowStatus {
   const known = new Map(health.sinks.map((sink) => [sink.name, sink]))
-  const sinks = [...counts.sinks].map(([name, { written, rejected }]) => {
-    const { breaker = 'closed', parked = 0, error } = known.get(name) ?? {}
-    return { name, breaker, written, rejected, parked, ...(error === undefined ? {} : { error: told(error) }) }
+  const sinks = [...counts.sinks].map(([name, { written, writtenPerSecond, rejected }]) => {
+    const { breaker = 'closed', parked = 0, writeSize, error } = known.get(name) ?? {}
+    const now = {
+      ...(writeSize === undefined ? {} : { writeSize }),
+      ...(error === undefined ? {} : { error: told(error) }),
+    }
+    return { name, breaker, written, writtenPerSecond, rejected, parked, ...now }
   })
+  const { position, lag } = health
   return {
     phase: health.phase,
+    owner: hostname(),
     read: counts.read,
     written: sinks.reduce((sum, sink) => sum + sink.written, 0),
+    readPerSecond: counts.readPerSecond,
+    writtenPerSecond: sinks.reduce((sum, sink) => sum + sink.writtenPerSecond, 0),
+    ...(position === undefined ? {} : { position }),
+    ...(lag === undefined ? {} : { lag: { messages: lag.messages, seconds: lag.ms / 1_000 } }),
     buffered: health.depth?.messages ?? 0,
-    dropped: health.depth?.dropped ?? 0,
+    dropped: droppedIn(health),
     deadLetters,
     sinks,
     ...(health.error === undefined ? {} : { error: told(health.error) }),
   }
+}
+
+/** By a buffer that was full, and by sinks of best effort. */
+function droppedIn({ depth, sinks }: WorkflowHealth): number {
+  return sinks.reduce((sum, { dropped }) => sum + dropped, depth?.dropped ?? 0)
 }
 
 function told({ code, message }: { readonly code: string; readonly message: string }) {

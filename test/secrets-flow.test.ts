@@ -132,7 +132,31 @@ async function statusOf(hermes: Hermes, name: string): Promise<ResourceStatus | 
 
 const origins = { 'a directory': directory, 'a repository': repository }
 
+const intoWarehouse = `apiVersion: hermes/v1
+kind: Connection
+metadata: { name: warehouse }
+spec: { database: { url: "\${secrets.WAREHOUSE}" } }
+---
+apiVersion: hermes/v1
+kind: Workflow
+metadata: { name: ticks }
+spec:
+  source: { generate: { payload: 1, count: 1 } }
+  sinks: [{ table: { connection: warehouse, name: ticks, json: tick } }]
+`
+
 describe.each(Object.entries(origins))('a secret in a file of %s', (_, open) => {
+  it('reaches a workflow through its Connection, which could not start with the old one', async () => {
+    await using place = await open()
+    await place.write({ 'all.yaml': intoWarehouse, 'a.sops.yaml': await encrypted({ WAREHOUSE: 'no address' }) })
+    await using service = await follow(place)
+    await service.becomes('ticks', { state: 'stalled', reason: 'InvalidValue' })
+    const warehouse = `sqlite:${join(service.dataDir, 'warehouse.db')}`
+    await place.write({ 'a.sops.yaml': await encrypted({ WAREHOUSE: warehouse }) })
+    await service.becomes('ticks', { state: 'ready' })
+    expect(service.lines.join('\n')).not.toContain('no address')
+  })
+
   it('reaches who uses it, and so does a new value: who failed for the old one is tried at once', async () => {
     await using api = await guarded('first-token')
     await using place = await open()

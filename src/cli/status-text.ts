@@ -1,6 +1,7 @@
-import type { FlowStatus, ResourceStatus, StatusReport } from '../service/api.ts'
+import type { ResourceStatus, StatusReport } from '../service/api.ts'
 import { formatCount, relativeTime } from './display.ts'
 import type { Output } from './environment.ts'
+import { flowText } from './flow-text.ts'
 import { painter } from './paint.ts'
 import { problemText } from './problem-text.ts'
 import { stateStyle } from './state-style.ts'
@@ -46,23 +47,6 @@ export function statusText(report: StatusReport, { output, now, root }: StatusTe
     ]
   }
 }
-
-/** `12,300 in, 12,000 to hot, 11,900 to cold, 300 buffered, 2 dead letters`. */
-function flowText({ read, written, buffered, dropped, deadLetters, sinks }: FlowStatus): string {
-  const out = sinks.length > MOST_SINKS ? [] : sinks.map((sink) => [sink.written, `to ${sink.name}`] as const)
-  const more: readonly (readonly [number, string])[] = [
-    [buffered, 'buffered'],
-    [dropped, 'dropped'],
-    [deadLetters, deadLetters === 1 ? 'dead letter' : 'dead letters'],
-  ]
-  const told = [[read, 'in'] as const, ...(out.length === 0 ? [[written, 'out'] as const] : out)]
-  return [...told, ...more.filter(([count]) => count > 0)]
-    .map(([count, what]) => `${formatCount(count, true)} ${what}`)
-    .join(', ')
-}
-
-/** So many sinks are told one by one. */
-const MOST_SINKS = 3
 
 function summary({ resources, revision }: StatusReport, output: Output): string {
   const states = new Map<ResourceStatus['state'], number>()

@@ -11,7 +11,8 @@ export type JsonSchema = Readonly<Record<string, unknown>>
  * of these fields) · `x-pattern-hint: text` (what `pattern` wants, in words).
  * `x-secret-only: PATTERN` (a text that matches must read a secret) · `x-secret-fields: PATTERN` (the same for fields with
  * such names, in upper or lower case, that `properties` does not list).
- * `x-template` and `x-secret` on an object or a list hold for every string below it.
+ * `x-verbatim: true` (strings here are data, and `${` in them means nothing).
+ * `x-template`, `x-secret` and `x-verbatim` on an object or a list hold for every string below it.
  */
 export interface KindDefinition<Spec = unknown> {
   /** `SourceDefinition` */
@@ -28,6 +29,8 @@ export interface KindDefinition<Spec = unknown> {
   scope?(spec: unknown): Scope
   /** What a schema cannot say. Called only for a manifest without other problems; places come from `manifest.locate`. */
   check?(manifest: Manifest<Spec>): readonly Problem[]
+  /** What a person should know of a manifest in which nothing is wrong. */
+  warnings?(manifest: Manifest<Spec>): readonly Problem[]
 }
 
 /** `SourceDefinition` → `source-definition`: file names of schemas and of manifests that Hermes writes. */

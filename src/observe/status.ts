@@ -39,8 +39,17 @@ export interface ResourceStatus {
 /** How a workflow runs in the process that was asked; counts are messages since it took the workflow up. */
 export interface FlowStatus {
   readonly phase: 'starting' | 'running' | 'finished' | 'failed' | 'stopping'
+  /** The host of the service that runs it. */
+  readonly owner: string
   readonly read: number
   readonly written: number
+  /** Over the last ten seconds. */
+  readonly readPerSecond: number
+  readonly writtenPerSecond: number
+  /** Everything up to here is durable; in the words of the source. Absent before anything is. */
+  readonly position?: unknown
+  /** What was read and is not durable yet: messages, and seconds since the oldest was read. Absent while it does not run. */
+  readonly lag?: { readonly messages: number; readonly seconds: number }
   /** In the buffer. */
   readonly buffered: number
   readonly dropped: number
@@ -54,6 +63,9 @@ export interface SinkStatus {
   readonly name: string
   readonly breaker: 'closed' | 'open' | 'half_open'
   readonly written: number
+  readonly writtenPerSecond: number
+  /** Messages that are written at once, at most; it adapts to how long writes take. Absent while it does not run. */
+  readonly writeSize?: number
   readonly rejected: number
   /** Messages that were refused for now, and those behind them. */
   readonly parked: number

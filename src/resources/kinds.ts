@@ -1,6 +1,4 @@
-import { buffers, connectionSchemas, sinks, sources, steps, streamSources, validators } from '../connectors/index.ts'
-import { generateScope } from '../connectors/sources/generate.ts'
-import { messageScope } from '../connectors/steps/message-scope.ts'
+import { connectionSchemas, sources } from '../connectors/index.ts'
 import type { ErrorCode } from '../errors.ts'
 import { errorTable } from '../errors.ts'
 import { checkCron } from '../manifest/cron.ts'
@@ -11,8 +9,7 @@ import { scopeOf } from '../manifest/scope.ts'
 import { connectionSchema } from './connection.ts'
 import { type SourceSpec, sourceSchema } from './source-spec.ts'
 import { type SourceView, viewOf } from './source-view.ts'
-import { checkWorkflow } from './workflow-check.ts'
-import { type WorkflowSpec, workflowSchema } from './workflow-spec.ts'
+import { workflowConnectors, workflowKind } from './workflow-kind.ts'
 
 /** The kinds that people write. */
 export const kinds: readonly KindDefinition[] = [
@@ -34,14 +31,7 @@ export const kinds: readonly KindDefinition[] = [
     },
     check: (manifest) => checkSource(manifest as Manifest<SourceSpec>),
   },
-  {
-    kind: 'Workflow',
-    plural: 'workflows',
-    summary: 'One running pipeline: from a source through steps and a buffer into sinks.',
-    spec: workflowSchema({ sources: streamSources, validators, steps, buffers, sinks }),
-    scope: () => ({ ...generateScope, ...messageScope }),
-    check: (manifest) => checkWorkflow(manifest as Manifest<WorkflowSpec>),
-  },
+  workflowKind(workflowConnectors),
 ]
 
 const LONGEST_TABLE_NAME = 63

@@ -1,27 +1,29 @@
-import { resolve } from 'node:path'
 import type { Clock } from '../clock.ts'
-import { buffers, sinks, steps, streamSources, validators } from '../connectors/index.ts'
 import type { WorkflowTableContext } from '../connectors/sinks/workflow-table.ts'
-import { MessageVariables, messageExpression } from '../connectors/steps/message-scope.ts'
-import type { ValidatorConnector } from '../connectors/validators/validator.ts'
+import type { DeadLetterContext, LetterShelf } from '../connectors/sources/dead-letter.ts'
+import type { WorkflowLink, WorkflowLinkContext } from '../connectors/workflow-link.ts'
 import { HermesError } from '../errors.ts'
 import type { InboundRoutes } from '../inbound-routes.ts'
 import type { Manifest } from '../manifest/manifest.ts'
 import { resolveTemplates } from '../manifest/templates.ts'
 import type { Store } from '../store/store.ts'
 import type { Buffer, BufferConnector } from '../stream/buffer.ts'
-import type { Connector, Context, JsonSchema, Log, Secrets, Tables } from '../stream/connector.ts'
+import type { Connector, Context, HttpClient, Log, Secrets, Tables } from '../stream/connector.ts'
 import type { DeadLetters } from '../stream/dead-letter.ts'
-import { labelling, type ReadText } from '../stream/labelling.ts'
+import { DurableLetters } from '../stream/durable-letters.ts'
+import { letterSink } from '../stream/letter-sink.ts'
 import type { Sink } from '../stream/sink.ts'
 import { type BranchObserver, SinkBranch } from '../stream/sink-branch.ts'
-import type { Source } from '../stream/source.ts'
-import { type PlacedStep, Stage, type StageObserver } from '../stream/stage.ts'
-import type { Step, StepConnector } from '../stream/step.ts'
+import { isPositionKept, type Source } from '../stream/source.ts'
+import { Stage, type StageObserver } from '../stream/stage.ts'
 import type { ConnectionPool } from './connection-pool.ts'
-import type { WorkflowSpec } from './workflow-spec.ts'
+import type { DatabasePool } from './database-pool.ts'
+import { GuardedSink } from './guarded-sink.ts'
+import { workflowConnectors } from './workflow-kind.ts'
+import type { WorkflowConnectors, WorkflowSpec } from './workflow-spec.ts'
+import { chosenFrom, openSteps, type Registry, takesOf, withAbsolutePaths } from './workflow-stage.ts'
 import { workflowTables } from './workflow-tables.ts'
-import { bufferDir, type Chosen, type SinkView, type WorkflowView, workflowView } from './workflow-view.ts'
+import { type Chosen, connectionOfTable, type WorkflowView, workflowView } from './workflow-view.ts'
 
 /** Told what a workflow does. */
 export interface WorkflowObserver extends StageObserver {
@@ -33,13 +35,23 @@ export interface OpenWorkflowParts {
   readonly clock: Clock
   readonly log: Log
   readonly secrets: Secrets
-  readonly store: Pick<Store, 'messages' | 'ping'>
-  /** The service's places for what is sent to a workflow. */
-  readonly routes: (workflow: string) => InboundRoutes
+  /** Where the tables are; absent where no sink is one. */
+  readonly store?: Pick<Store, 'messages' | 'ping'>
+  /** The databases of Connections; absent where there is no service. */
+  readonly databases?: DatabasePool
+  /** The service's places for what is sent to a workflow; absent where there is no service. */
+  readonly routes?: (workflow: string) => InboundRoutes
   readonly deadLetters: (workflow: string) => DeadLetters
+  /** The dead letters of all workflows; absent where there is no service. */
+  readonly letters?: LetterShelf
+  /** The way from a workflow into others; absent where there is no service. */
+  readonly link?: (workflow: string) => WorkflowLink
   /** What relative file paths start from. */
   readonly root: string
-  readonly dataDir: string
+  /** The directory of a workflow's buffer. */
+  readonly bufferDir: (workflow: string) => string
+  /** What it may be made of; all connectors that there are when absent. */
+  readonly connectors?: WorkflowConnectors
 }
 
 /** A sink that is open, and the branch that writes to it. */
@@ -47,6 +59,11 @@ export interface OpenSink {
   readonly name: string
   readonly sink: Sink
   readonly branch: SinkBranch
+}
+
+/** What a workflow waits for before it starts; a sink that may lose messages may as well be away. */
+function pinged(opened: readonly OpenSink[], { sinks: all }: WorkflowView): readonly Sink[] {
+  return opened.flatMap(({ sink }, index) => (all[index]?.isBestEffort === true ? [] : [sink]))
 }
 
 /** Both ends of a workflow and what is between them but for the buffer, open and not running. */
@@ -63,7 +80,10 @@ export interface OpenWorkflow extends AsyncDisposable {
   openBuffer(): Promise<Buffer>
 }
 
-/** Opens a workflow with its expressions compiled and its secrets resolved. Throws what keeps it from working. */
+/**
+ * Opens a workflow with its expressions compiled and its secrets resolved. Throws what keeps it from working, but for a
+ * sink that is away: its own writes and the ping tell of that.
+ */
 export async function openWorkflow(
   parts: OpenWorkflowParts,
   manifest: Manifest<WorkflowSpec>,
@@ -71,27 +91,35 @@ export async function openWorkflow(
 ): Promise<OpenWorkflow> {
   const view = workflowView(manifest)
   const log = parts.log.child({ workflow: manifest.name })
-  const http = await parts.connections.client(manifest.spec.connection)
+  const http = await followedClient(parts.connections, manifest.spec.connection)
   const { clock, secrets } = parts
   const context: Context = { clock, log, secrets, http, tables: noTables }
-  const deadLetters = parts.deadLetters(manifest.name)
+  const { sources, sinks, buffers } = parts.connectors ?? workflowConnectors
   await using opening = new AsyncDisposableStack()
-  const sourceContext = view.source.type === 'webhook' ? { ...context, routes: parts.routes(manifest.name) } : context
-  const source = opening.use(await openConnector<Source>(streamSources, view.source, parts, sourceContext))
+  const sourceContext = sourceContextOf(parts, manifest, context)
+  const source = opening.use(await openConnector<Source>(sources, view.source, parts, sourceContext))
   const keepsPosition = isExactlyOnce(view, source)
-  const tables = workflowTables(parts.store, manifest.name, { checkpoint: keepsPosition })
-  const sinkContext: WorkflowTableContext = { ...context, workflowTables: tables }
+  const sinkContext = sinkContextOf(parts, manifest.name, context, keepsPosition)
+  const openSink = (name: string, each: Chosen): Sink => {
+    const open = (): Promise<Sink> => openConnector<Sink>(sinks, each, parts, sinkContext)
+    return opening.use(new GuardedSink({ name, open, clock, log }))
+  }
+  const { deadLetters, ping: pingDeadLetters } = openDeadLetters(parts, manifest, openSink)
   const opened: OpenSink[] = []
   for (const each of view.sinks) {
-    const sink = opening.use(await openConnector<Sink>(sinks, each, parts, sinkContext))
+    const sink = openSink(each.name, each)
     const stage = `sinks.${each.name}`
     const { limits, isBestEffort } = each
     const about = { stage, sink, limits, isBestEffort, takes: takesOf(each), observer: observer.sink(each.name) }
     const branch = new SinkBranch({ ...about, retry: view.retry, deadLetters, clock, random: Math.random })
     opened.push({ name: each.name, sink, branch })
   }
+  const onFailure = ({ code, message }: HermesError): void => {
+    log.warn({ code, error: message }, 'dead letters not written; the source waits')
+  }
+  const letters = new DurableLetters({ deadLetters, retry: view.retry, clock, random: Math.random, onFailure })
   const openStage = async (state: unknown): Promise<Stage> =>
-    new Stage({ steps: await stepsOf(view, parts.root, state), deadLetters, clock, observer })
+    new Stage({ steps: (await openSteps(view, parts))(state), deadLetters: letters, clock, observer })
   // What is wrong with a step shows now, and not when the workflow starts.
   await openStage(undefined)
   const stack = opening.move()
@@ -101,18 +129,73 @@ export async function openWorkflow(
     sinks: opened,
     keepsPosition,
     ping: async (signal) => {
-      await Promise.all([source.ping(signal), ...opened.map(({ sink }) => sink.ping(signal))])
+      await Promise.all([
+        source.ping(signal),
+        ...pinged(opened, view).map((sink) => sink.ping(signal)),
+        pingDeadLetters(signal),
+      ])
     },
     openBuffer: () => {
-      const connector = chosenFrom<BufferConnector<unknown>>(buffers, view.buffer)
-      const dir = bufferDir(parts.dataDir, manifest.name)
+      const connector = chosenFrom(buffers as unknown as Registry<BufferConnector<unknown>>, view.buffer)
+      const dir = parts.bufferDir(manifest.name)
       return connector.open(view.buffer.config, { dir, consumers: opened.map(({ name }) => name), clock, log })
     },
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }
 }
 
-type Registry<T> = Readonly<Record<string, T>>
+/** The client of a Connection, which may change under a workflow that runs. Throws what keeps it from being used now. */
+async function followedClient(connections: ConnectionPool, name: string | undefined): Promise<HttpClient> {
+  await connections.client(name)
+  return { request: async (request, signal) => await (await connections.client(name)).request(request, signal) }
+}
+
+/** Some sources are given one thing more. */
+function sourceContextOf(parts: OpenWorkflowParts, manifest: Manifest<WorkflowSpec>, context: Context): Context {
+  switch (workflowView(manifest).source.type) {
+    case 'webhook':
+      return parts.routes === undefined ? context : { ...context, routes: parts.routes(manifest.name) }
+    case 'dead_letter':
+      return parts.letters === undefined ? context : withLetters(context, parts.letters)
+    default:
+      return context
+  }
+}
+
+function withLetters(context: Context, letters: LetterShelf): DeadLetterContext {
+  return { ...context, letters }
+}
+
+type SinkContext = Context & Partial<WorkflowTableContext & WorkflowLinkContext>
+
+/** Sinks are given the tables and the way into other workflows, where there are any. */
+function sinkContextOf(
+  { store, databases, link }: OpenWorkflowParts,
+  workflow: string,
+  context: Context,
+  checkpoint: boolean,
+): SinkContext {
+  const options = { checkpoint, ...(databases === undefined ? {} : { databases }) }
+  return {
+    ...context,
+    ...(store === undefined ? {} : { workflowTables: workflowTables(store, workflow, options) }),
+    ...(link === undefined ? {} : { link: link(workflow) }),
+  }
+}
+
+/** The table, or the sink that the workflow names with the table behind it. */
+function openDeadLetters(
+  parts: OpenWorkflowParts,
+  manifest: Manifest<WorkflowSpec>,
+  openSink: (name: string, chosen: Chosen) => Sink,
+): { readonly deadLetters: DeadLetters; readonly ping: (signal: AbortSignal) => Promise<void> } {
+  const { deadLetter } = workflowView(manifest)
+  const table = parts.deadLetters(manifest.name)
+  if (deadLetter === undefined) return { deadLetters: table, ping: async () => {} }
+  const sink = openSink('deadLetter', deadLetter)
+  const deadLetters = letterSink({ workflow: manifest.name, sink, otherwise: table })
+  return { deadLetters, ping: (signal) => sink.ping(signal) }
+}
 
 /** No connector of a workflow writes into the table of a run. */
 const noTables: Tables = {
@@ -122,21 +205,16 @@ const noTables: Tables = {
 }
 
 /**
- * Whether the position may be committed with the rows: the one sink is a table, nothing durable or windowed stands
- * before it, and the source keeps no place of its own.
+ * Whether the position may be committed with the rows: the one sink is a table beside the positions, nothing durable or windowed stands
+ * before it, and the source's position is kept for it.
  */
 function isExactlyOnce({ sinks: all, buffer, steps: between }: WorkflowView, source: Source): boolean {
   const [only] = all
-  const isTable = all.length === 1 && only?.type === 'table' && !only.isBestEffort
+  const isTable =
+    all.length === 1 && only?.type === 'table' && connectionOfTable(only) === undefined && !only.isBestEffort
   return (
-    isTable && buffer.type === 'memory' && source.ack === undefined && !between.some(({ type }) => type === 'aggregate')
+    isTable && buffer.type === 'memory' && isPositionKept(source) && !between.some(({ type }) => type === 'aggregate')
   )
-}
-
-function chosenFrom<T>(registry: Registry<T>, { type }: Chosen): T {
-  const connector = registry[type]
-  if (connector === undefined) throw new HermesError('internal', `no connector ${type}`)
-  return connector
 }
 
 async function openConnector<T>(
@@ -148,56 +226,4 @@ async function openConnector<T>(
   const connector = chosenFrom(registry as Registry<Connector<T, unknown>>, chosen)
   const resolved = resolveTemplates(chosen.config, connector.config, { secrets })
   return await connector.open(withAbsolutePaths(resolved, connector.config, root), context)
-}
-
-/** Fields that the connector's schema marks with `x-path` start from `root` when they are relative. */
-function withAbsolutePaths(config: Chosen['config'], schema: JsonSchema, root: string): Chosen['config'] {
-  const properties = (schema['properties'] ?? {}) as Readonly<Record<string, JsonSchema>>
-  const absolute = Object.entries(config).map(([name, value]): [string, unknown] => {
-    const isPath = properties[name]?.['x-path'] === true && typeof value === 'string'
-    return [name, isPath ? resolve(root, value) : value]
-  })
-  return Object.fromEntries(absolute)
-}
-
-/** Messages without a route go to every sink; those with one where it is taken. Its own name is always a sink's. */
-function takesOf({ name, routes }: SinkView): (route: string | undefined) => boolean {
-  if (routes === undefined) return (route) => route === undefined || route === name
-  const taken = new Set([name, ...routes])
-  return (route) => route !== undefined && taken.has(route)
-}
-
-async function stepsOf(view: WorkflowView, root: string, state: unknown): Promise<readonly PlacedStep[]> {
-  const registry = steps as unknown as Registry<StepConnector<unknown>>
-  const { validate } = view
-  const key = readText(view.key)
-  const id = readText(view.idempotencyKey)
-  const labels = { ...(key === undefined ? {} : { key }), ...(id === undefined ? {} : { id }) }
-  const hasLabels = key !== undefined || id !== undefined
-  return [
-    ...(validate === undefined ? [] : [{ stage: 'validate', step: await openValidator(validate, root) }]),
-    ...(hasLabels ? [{ stage: 'delivery', step: labelling(labels) }] : []),
-    ...view.steps.map((chosen, index) => ({
-      stage: `steps[${index}].${chosen.type}`,
-      step: chosenFrom(registry, chosen).open(chosen.config, state),
-    })),
-  ]
-}
-
-async function openValidator(chosen: Chosen, root: string): Promise<Step> {
-  const connector = chosenFrom(validators as unknown as Registry<ValidatorConnector<unknown>>, chosen)
-  return await connector.open(withAbsolutePaths(chosen.config, connector.config, root))
-}
-
-function readText(text: string | undefined): ReadText | undefined {
-  if (text === undefined) return undefined
-  const expression = messageExpression(text)
-  return (batch, now) => {
-    const variables = new MessageVariables(batch, now)
-    return (index) => {
-      const read = expression.evaluate(variables.at(index))
-      if (read === undefined || read === null) return undefined
-      return typeof read === 'string' ? read : JSON.stringify(read)
-    }
-  }
 }

@@ -14,6 +14,11 @@ export class Registrations {
     return this.#hashes.has(subject.name) ? this.#hashes.get(subject.name) : subject.settled?.hash
   }
 
+  /** Whether it was given up by this process. */
+  isReleased(name: string): boolean {
+    return this.#hashes.has(name) && this.#hashes.get(name) === undefined
+  }
+
   set(name: string, hash: string): void {
     this.#hashes.set(name, hash)
   }

@@ -1,13 +1,68 @@
 import { steps as registry } from '../connectors/index.ts'
+import { letterFilter } from '../connectors/letter-filter.ts'
 import { type ErrorCode, errorTable, toHermesError } from '../errors.ts'
 import type { Manifest, Problem } from '../manifest/manifest.ts'
 import type { StepConnector } from '../stream/step.ts'
-import type { WorkflowSpec } from './workflow-spec.ts'
+import { deadLetterFields, type Keyed, type WorkflowSpec } from './workflow-spec.ts'
 import { workflowView } from './workflow-view.ts'
 
 /** What a schema cannot say of a Workflow. */
 export function checkWorkflow(manifest: Manifest<WorkflowSpec>): Problem[] {
-  return [...nameProblems(manifest), ...routeProblems(manifest), ...windowProblems(manifest), ...stepProblems(manifest)]
+  return [
+    ...nameProblems(manifest),
+    ...routeProblems(manifest),
+    ...windowProblems(manifest),
+    ...stepProblems(manifest),
+    ...deadLetterProblems(manifest),
+    ...circleProblems(manifest),
+    ...letterSourceProblems(manifest),
+  ]
+}
+
+/** A workflow that feeds itself would go round for ever, or wait for itself. */
+function circleProblems(manifest: Manifest<WorkflowSpec>): Problem[] {
+  const { name, spec } = manifest
+  const isOwn = (clause: Keyed | undefined): boolean => (clause?.['workflow'] as { name?: string })?.name === name
+  const message = 'a workflow cannot hand messages to itself'
+  const found = spec.sinks.flatMap((sink, index) => (isOwn(sink) ? [`spec.sinks[${index}].workflow.name`] : []))
+  const all = isOwn(spec.deadLetter) ? [...found, 'spec.deadLetter.workflow.name'] : found
+  return all.map((path) => problem(manifest, 'invalid_value', path, message))
+}
+
+function letterSourceProblems(manifest: Manifest<WorkflowSpec>): Problem[] {
+  const { type, config } = workflowView(manifest).source
+  if (type !== 'dead_letter') return []
+  const { workflow, where } = config as { readonly workflow?: string; readonly where?: string }
+  const path = 'spec.source.dead_letter'
+  const own = 'a workflow cannot read its own dead letters: deadLetter.drainFirst sends them again'
+  return [
+    ...(workflow === manifest.name ? [problem(manifest, 'invalid_value', `${path}.workflow`, own)] : []),
+    ...(where === undefined ? [] : filterProblems(manifest, where, `${path}.where`)),
+  ]
+}
+
+function filterProblems(manifest: Manifest<WorkflowSpec>, where: string, path: string): Problem[] {
+  try {
+    letterFilter(where)
+    return []
+  } catch (error) {
+    const { code, message } = toHermesError(error)
+    return [problem(manifest, code, path, message)]
+  }
+}
+
+function deadLetterProblems(manifest: Manifest<WorkflowSpec>): Problem[] {
+  const { deadLetter = {} } = manifest.spec
+  const [, second] = Object.keys(deadLetter).filter((name) => !deadLetterFields.has(name))
+  const { deadLetter: sink, drainFirst } = workflowView(manifest)
+  const several = `dead letters go to one sink: a workflow that reads ${sink?.type} may send them on`
+  const elsewhere = `only the letters of the table can be drained, and these go to ${sink?.type}`
+  return [
+    ...(second === undefined ? [] : [problem(manifest, 'invalid_value', `spec.deadLetter.${second}`, several)]),
+    ...(sink === undefined || !drainFirst
+      ? []
+      : [problem(manifest, 'invalid_value', 'spec.deadLetter.drainFirst', elsewhere)]),
+  ]
 }
 
 function nameProblems(manifest: Manifest<WorkflowSpec>): Problem[] {

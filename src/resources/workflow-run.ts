@@ -1,16 +1,18 @@
 import type { Clock } from '../clock.ts'
-import { type HermesError, toHermesError } from '../errors.ts'
+import { HermesError, toHermesError } from '../errors.ts'
 import type { Manifest } from '../manifest/manifest.ts'
 import type { Buffer, Depth } from '../stream/buffer.ts'
 import type { Log } from '../stream/connector.ts'
+import { InFlight } from '../stream/in-flight.ts'
 import { Inlet } from '../stream/inlet.ts'
 import { runPipeline } from '../stream/pipeline.ts'
 import { retryDelayMs } from '../stream/schedule.ts'
 import type { BranchHealth } from '../stream/sink-branch.ts'
+import { isPositionKept } from '../stream/source.ts'
 import type { OpenWorkflow } from './open-workflow.ts'
 import { PositionKeeper, type Positions } from './position-keeper.ts'
 import type { WorkflowSpec } from './workflow-spec.ts'
-import { workflowView } from './workflow-view.ts'
+import { workflowsFed, workflowView } from './workflow-view.ts'
 
 /** `starting` before the first message may come, `finished` when the source ended, `failed` while it waits to start again. */
 export type WorkflowPhase = 'starting' | 'running' | 'finished' | 'failed' | 'stopping'
@@ -23,10 +25,18 @@ export interface WorkflowHealth {
   readonly error?: HermesError
   /** When a failed one starts again, milliseconds since the epoch. */
   readonly againAt?: number
-  /** Messages that are durable since it started. */
+  /** Everything up to here is durable; in the words of the source. */
   readonly position?: unknown
+  /** What was read and is not durable yet; absent while it does not run. */
+  readonly lag?: { readonly messages: number; readonly ms: number }
   readonly depth?: Depth
   readonly sinks: readonly (BranchHealth & { readonly name: string })[]
+}
+
+/** `stop` ends after what is under way, `signal` gives up. */
+export interface DrainSignals {
+  readonly stop: AbortSignal
+  readonly signal: AbortSignal
 }
 
 export interface WorkflowRunOptions {
@@ -37,7 +47,16 @@ export interface WorkflowRunOptions {
   readonly clock: Clock
   readonly log: Log
   readonly positions: Positions
+  /** Sends the dead letters of the workflow again; resolves when they went through. Absent where there are none. */
+  readonly drain?: (workflow: string, inlet: Inlet, signals: DrainSignals) => Promise<void>
   readonly onChange: () => void
+  /** Whether a failure ends it; absent: it starts again after each. */
+  readonly isFinal?: (error: unknown) => boolean
+}
+
+/** What kept a run from its end. */
+export interface WorkflowFailure {
+  readonly error: unknown
 }
 
 /** A run that lasted so long was no crash loop: the next pause is the shortest again. */
@@ -53,10 +72,14 @@ export class WorkflowRun implements AsyncDisposable {
   readonly inlet = new Inlet()
   #opened: OpenWorkflow | undefined
   #buffer: Buffer | undefined
+  #inFlight: InFlight | undefined
+  /** Of a source that keeps its place itself. */
+  #acked: unknown
   #phase: WorkflowPhase = 'starting'
   #failures = 0
   #error: HermesError | undefined
   #againAt: number | undefined
+  #failure: WorkflowFailure | undefined
   #done: Promise<void> = Promise.resolve()
 
   constructor(options: WorkflowRunOptions) {
@@ -66,12 +89,18 @@ export class WorkflowRun implements AsyncDisposable {
     this.#keeper = new PositionKeeper({ workflow: manifest.name, positions, clock, log })
   }
 
-  get hash(): string {
-    return this.#options.manifest.hash
+  get manifest(): Manifest<WorkflowSpec> {
+    return this.#options.manifest
+  }
+
+  /** Names of the workflows that it hands messages to. */
+  get feeds(): readonly string[] {
+    return workflowsFed(this.#options.manifest.spec)
   }
 
   get health(): WorkflowHealth {
-    const position = this.#keeper.position
+    const position = this.#keeper.position ?? this.#acked
+    const inFlight = this.#inFlight
     return {
       phase: this.#phase,
       failures: this.#failures,
@@ -79,6 +108,7 @@ export class WorkflowRun implements AsyncDisposable {
       ...(this.#error === undefined ? {} : { error: this.#error }),
       ...(this.#againAt === undefined ? {} : { againAt: this.#againAt }),
       ...(position === undefined ? {} : { position }),
+      ...(inFlight === undefined ? {} : { lag: { messages: inFlight.messages, ms: inFlight.ageMs } }),
       ...(this.#buffer === undefined ? {} : { depth: this.#buffer.depth() }),
     }
   }
@@ -87,14 +117,27 @@ export class WorkflowRun implements AsyncDisposable {
     this.#done = this.#run()
   }
 
+  /** Resolves when nothing runs any more: the source ended, it was stopped, or a failure was final. */
+  async ended(): Promise<WorkflowFailure | undefined> {
+    await this.#done
+    return this.#failure
+  }
+
+  /** Gives up at once: what is not written stays unwritten. */
+  abort(reason: unknown): void {
+    this.#stop.abort()
+    this.#abort.abort(reason)
+  }
+
   /** What was read reaches the sinks, as far as that takes no longer than the manifest allows. */
   async [Symbol.asyncDispose](): Promise<void> {
     const { clock, manifest } = this.#options
     const timer = new AbortController()
     this.#stop.abort()
     this.#enter('stopping')
-    const late = clock.sleep(workflowView(manifest).drainMs, timer.signal).then(
-      () => this.#abort.abort(new Error('not drained in time')),
+    const { drainMs } = workflowView(manifest)
+    const late = clock.sleep(drainMs, timer.signal).then(
+      () => this.#abort.abort(notDrained(drainMs)),
       () => undefined,
     )
     await this.#done
@@ -103,7 +146,7 @@ export class WorkflowRun implements AsyncDisposable {
   }
 
   async #run(): Promise<void> {
-    const { clock, log, manifest } = this.#options
+    const { clock, log, manifest, isFinal } = this.#options
     while (!this.#stop.signal.aborted) {
       const began = clock.now()
       try {
@@ -112,7 +155,10 @@ export class WorkflowRun implements AsyncDisposable {
         if (!this.#stop.signal.aborted) this.#enter('finished')
         break
       } catch (thrown) {
-        if (this.#stop.signal.aborted) break
+        if (this.#stop.signal.aborted || isFinal?.(thrown) === true) {
+          this.#fail(thrown)
+          break
+        }
         if (clock.now() - began > GOOD_MS) this.#failures = 0
         this.#failures += 1
         this.#error = toHermesError(thrown)
@@ -124,11 +170,20 @@ export class WorkflowRun implements AsyncDisposable {
         await clock.sleep(pause, this.#stop.signal).catch(() => undefined)
       }
     }
+    if (this.#abort.signal.aborted) this.#failure ??= { error: this.#abort.signal.reason }
     await this.#keeper.end()
   }
 
+  #fail(error: unknown): void {
+    this.#failure = { error }
+    if (this.#stop.signal.aborted) return
+    this.#failures += 1
+    this.#error = toHermesError(error)
+    this.#enter('failed')
+  }
+
   async #once(): Promise<void> {
-    const { open, clock } = this.#options
+    const { open, clock, drain, manifest } = this.#options
     this.#enter('starting')
     await using opened = this.#opened ?? (await open())
     this.#opened = opened
@@ -137,6 +192,7 @@ export class WorkflowRun implements AsyncDisposable {
       this.#buffer = buffer
       const { position: from, state } = await this.#keeper.read()
       const stage = await opened.openStage(state)
+      this.#inFlight = new InFlight(clock)
       this.#enter('running')
       const { source, sinks, keepsPosition } = opened
       await runPipeline({
@@ -144,20 +200,27 @@ export class WorkflowRun implements AsyncDisposable {
         from,
         stage,
         inlet: this.inlet,
+        ...(drain !== undefined && workflowView(manifest).drainFirst
+          ? { first: (stop, signal) => drain(manifest.name, this.inlet, { stop, signal }) }
+          : {}),
         buffer,
         branches: sinks.map(({ branch }) => branch),
         stop: this.#stop.signal,
         signal: this.#abort.signal,
         clock,
+        inFlight: this.#inFlight,
         onAck: (position, stepState) => {
           if (this.#failures > 0) this.#settle()
-          if (source.ack === undefined && !keepsPosition) this.#keeper.moved(position, stepState)
+          this.#acked = position
+          if (isPositionKept(source) && !keepsPosition) this.#keeper.moved(position, stepState)
         },
       })
     } finally {
       this.#buffer = undefined
+      this.#inFlight = undefined
       this.#opened = undefined
-      await this.#keeper.flush()
+      // At a stop its end follows, which waits for no database that is away.
+      if (!this.#stop.signal.aborted) await this.#keeper.flush()
     }
   }
 
@@ -172,4 +235,8 @@ export class WorkflowRun implements AsyncDisposable {
     this.#phase = phase
     this.#options.onChange()
   }
+}
+
+function notDrained(drainMs: number): HermesError {
+  return new HermesError('not_drained', `what was read did not reach the sinks within ${drainMs / 1000} s`)
 }

@@ -5,7 +5,7 @@ import type { Log } from '../stream/connector.ts'
 import type { Inlet } from '../stream/inlet.ts'
 import type { OpenWorkflow, WorkflowObserver } from './open-workflow.ts'
 import type { Positions } from './position-keeper.ts'
-import { type WorkflowHealth, WorkflowRun } from './workflow-run.ts'
+import { type DrainSignals, type WorkflowHealth, WorkflowRun } from './workflow-run.ts'
 import type { WorkflowSpec } from './workflow-spec.ts'
 
 export interface WorkflowRunnerOptions {
@@ -14,6 +14,8 @@ export interface WorkflowRunnerOptions {
   readonly positions: Positions
   readonly open: (manifest: Manifest<WorkflowSpec>, observer: WorkflowObserver) => Promise<OpenWorkflow>
   readonly observer: (workflow: string) => WorkflowObserver
+  /** Sends the dead letters of a workflow again; resolves when they went through. */
+  readonly drain: (workflow: string, inlet: Inlet, signals: DrainSignals) => Promise<void>
   /** Called when a workflow's state changed. */
   readonly onChange: (workflow: string) => void
 }
@@ -46,12 +48,20 @@ export class WorkflowRunner implements AsyncDisposable {
   /** The side door of a workflow. Throws `not_in_force` for one that does not run. */
   inlet(name: string): Inlet {
     const run = this.#runs.get(name)
-    if (run === undefined) throw new HermesError('not_in_force', `workflow ${name} does not run`)
+    if (run === undefined)
+      throw new HermesError('not_in_force', `workflow ${name} does not run`, {
+        fix: 'See what keeps it with `hermes-status`.',
+      })
     return run.inlet
   }
 
   get names(): readonly string[] {
     return [...this.#runs.keys()]
+  }
+
+  /** Those that run, as they were declared. */
+  get manifests(): readonly Manifest<WorkflowSpec>[] {
+    return [...this.#runs.values()].map(({ manifest }) => manifest)
   }
 
   /**
@@ -77,7 +87,7 @@ export class WorkflowRunner implements AsyncDisposable {
   ensure(manifest: Manifest<WorkflowSpec>): void {
     if (!this.#isLive || this.#isClosed) return
     void this.#inTurn(manifest.name, async () => {
-      if (this.#runs.get(manifest.name)?.hash === manifest.hash) return
+      if (this.#runs.get(manifest.name)?.manifest.hash === manifest.hash) return
       await this.#replace(manifest, undefined)
     })
   }
@@ -89,7 +99,19 @@ export class WorkflowRunner implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true
-    await Promise.all([...new Set([...this.#runs.keys(), ...this.#turns.keys()])].map((name) => this.stop(name)))
+    const left = new Set([...this.#runs.keys(), ...this.#turns.keys()])
+    while (left.size > 0) {
+      const next = this.#notFed(left)
+      await Promise.all(next.map((name) => this.stop(name)))
+      for (const name of next) left.delete(name)
+    }
+  }
+
+  /** Those that none of the others hands messages to, so that what these drain finds its way; all in a circle. */
+  #notFed(names: ReadonlySet<string>): readonly string[] {
+    const fed = new Set([...names].flatMap((name) => this.#runs.get(name)?.feeds ?? []))
+    const free = [...names].filter((name) => !fed.has(name))
+    return free.length > 0 ? free : [...names]
   }
 
   async #replace(manifest: Manifest<WorkflowSpec>, opened: OpenWorkflow | undefined): Promise<void> {

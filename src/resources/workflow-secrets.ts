@@ -14,6 +14,7 @@ export function secretsOfWorkflow(manifest: Manifest<WorkflowSpec>): readonly st
     ...namesIn(streamSources, view.source),
     ...namesIn(buffers, view.buffer),
     ...view.sinks.flatMap((sink) => namesIn(sinks, sink)),
+    ...(view.deadLetter === undefined ? [] : namesIn(sinks, view.deadLetter)),
   ]
   return [...new Set(found)]
 }

@@ -13,7 +13,14 @@ export interface WorkflowSpec {
   readonly buffer: Keyed
   readonly sinks: readonly SinkClause[]
   readonly delivery: DeliveryClause
+  readonly deadLetter?: DeadLetterClause
   readonly suspend: boolean
+}
+
+/** Where dead letters go: at most one connector's key beside these; without one into the database. */
+export interface DeadLetterClause {
+  readonly drainFirst: boolean
+  readonly [connector: string]: unknown
 }
 
 /** One sink: a connector's key beside these. */
@@ -41,6 +48,9 @@ export interface WorkflowConnectors {
   readonly buffers: Connectors
   readonly sinks: Connectors
 }
+
+/** Fields of `deadLetter` that are no connector's. */
+export const deadLetterFields: ReadonlySet<string> = new Set(['drainFirst'])
 
 type Connectors = Readonly<Record<string, { readonly summary: string; readonly config: JsonSchema }>>
 
@@ -115,7 +125,11 @@ export function workflowSchema({ sources, validators, steps, buffers, sinks }: W
     additionalProperties: false,
     required: ['source', 'sinks'],
     properties: {
-      connection: { type: 'string', minLength: 1, description: 'Name of a Connection, for what speaks HTTP.' },
+      connection: {
+        type: 'string',
+        minLength: 1,
+        description: 'Name of a Connection with `http`, for what speaks HTTP.',
+      },
       source: keyed(sources, 'Where messages come from.'),
       validate: keyed(validators, 'What messages must be; those that are not go to the dead letters.'),
       steps: {
@@ -152,7 +166,27 @@ export function workflowSchema({ sources, validators, steps, buffers, sinks }: W
         }),
       },
       delivery,
+      deadLetter: deadLetter(sinks),
       suspend: { type: 'boolean', default: false, description: 'Stops it; its position stays.' },
+    },
+  }
+}
+
+function deadLetter(sinks: Connectors): JsonSchema {
+  return {
+    type: 'object',
+    description:
+      'Where messages go that cannot be delivered. Left out: into the table hermes_dead_letters, where `hermes ' +
+      'dead-letters` finds them. With a sink, each letter is a message with its payload, reason, stage, attempts, time ' +
+      'and position; what that sink refuses goes into the table.',
+    additionalProperties: false,
+    properties: {
+      drainFirst: {
+        type: 'boolean',
+        default: false,
+        description: 'At each start, sends the letters of the table again before the source is read.',
+      },
+      ...propertiesOf(sinks),
     },
   }
 }
@@ -162,15 +196,19 @@ function keyed(
   description: string,
   fields: Readonly<Record<string, JsonSchema>> = {},
 ): JsonSchema {
-  const types = Object.entries(connectors).map(([type, { summary, config }]) => [
-    type,
-    { description: summary, ...config },
-  ])
   return {
     type: 'object',
     description,
     additionalProperties: false,
     'x-one-of': Object.keys(connectors),
-    properties: { ...fields, ...Object.fromEntries(types) },
+    properties: { ...fields, ...propertiesOf(connectors) },
   }
+}
+
+function propertiesOf(connectors: Connectors): Readonly<Record<string, JsonSchema>> {
+  const types = Object.entries(connectors).map(([type, { summary, config }]) => [
+    type,
+    { description: summary, ...config },
+  ])
+  return Object.fromEntries(types)
 }

@@ -3,7 +3,14 @@ import { durationMs } from '../manifest/duration.ts'
 import type { Manifest } from '../manifest/manifest.ts'
 import type { BatchLimits } from '../stream/intake.ts'
 import type { RetryPolicy } from '../stream/sink-branch.ts'
-import { type Keyed, type SinkClause, sinkFields, type WorkflowSpec } from './workflow-spec.ts'
+import {
+  type DeadLetterClause,
+  deadLetterFields,
+  type Keyed,
+  type SinkClause,
+  sinkFields,
+  type WorkflowSpec,
+} from './workflow-spec.ts'
 
 /** One connector of a workflow: its type, and what the manifest says of it. */
 export interface Chosen {
@@ -33,12 +40,15 @@ export interface WorkflowView {
   readonly idempotencyKey?: string
   readonly retry: RetryPolicy
   readonly drainMs: number
+  /** The sink that takes dead letters; absent: the table of the database. */
+  readonly deadLetter?: Chosen
+  readonly drainFirst: boolean
 }
 
 const views = new WeakMap<object, WorkflowView>()
 
 /** The view of a workflow's spec; computed once a spec. */
-export function workflowView({ spec }: Manifest<WorkflowSpec>): WorkflowView {
+export function workflowView({ spec }: Pick<Manifest<WorkflowSpec>, 'spec'>): WorkflowView {
   const known = views.get(spec)
   if (known !== undefined) return known
   const view = build(spec)
@@ -46,15 +56,47 @@ export function workflowView({ spec }: Manifest<WorkflowSpec>): WorkflowView {
   return view
 }
 
+/** Names of the workflows that a workflow hands messages to. */
+export function workflowsFed(spec: WorkflowSpec): readonly string[] {
+  return allSinks(spec).flatMap(({ type, config }) => (type === 'workflow' ? [config['name'] as string] : []))
+}
+
+/** Names of the Connections whose databases a workflow writes into. */
+export function databasesFed(spec: WorkflowSpec): readonly string[] {
+  const named = allSinks(spec).flatMap((sink) => connectionOfTable(sink) ?? [])
+  return [...new Set(named)]
+}
+
+/** Names of all Connections that a workflow uses. */
+export function connectionsOf(spec: WorkflowSpec): readonly string[] {
+  return [...new Set([...(spec.connection === undefined ? [] : [spec.connection]), ...databasesFed(spec)])]
+}
+
+/** The Connection that a table is in; absent: the table is in Hermes' own database, or the sink is none. */
+export function connectionOfTable({ type, config }: Chosen): string | undefined {
+  return type === 'table' ? (config['connection'] as string | undefined) : undefined
+}
+
+/** That of the dead letters too. */
+function allSinks(spec: WorkflowSpec): readonly Chosen[] {
+  const { sinks, deadLetter } = workflowView({ spec })
+  return deadLetter === undefined ? sinks : [...sinks, deadLetter]
+}
+
 /** The directory of a workflow's buffer. */
 export function bufferDir(dataDir: string, workflow: string): string {
   return join(dataDir, 'buffers', workflow)
 }
 
+/** The source of a workflow as its spec has it. */
+export function sourceOf(source: WorkflowSpec['source']): Chosen {
+  return chosen(source)
+}
+
 function build(spec: WorkflowSpec): WorkflowView {
   const { retry, breaker, drain, key, idempotencyKey } = spec.delivery
   return {
-    source: chosen(spec.source),
+    source: sourceOf(spec.source),
     ...(spec.validate === undefined ? {} : { validate: chosen(spec.validate) }),
     steps: spec.steps.map((step) => chosen(step)),
     buffer: chosen(spec.buffer),
@@ -68,7 +110,15 @@ function build(spec: WorkflowSpec): WorkflowView {
       breakerAfter: breaker.failures,
     },
     drainMs: durationMs(drain),
+    ...deadLetterOf(spec.deadLetter),
   }
+}
+
+function deadLetterOf(clause: DeadLetterClause | undefined): Pick<WorkflowView, 'deadLetter' | 'drainFirst'> {
+  if (clause === undefined) return { drainFirst: false }
+  const { drainFirst } = clause
+  const hasSink = Object.keys(clause).some((name) => !deadLetterFields.has(name))
+  return { drainFirst, ...(hasSink ? { deadLetter: chosen(clause, deadLetterFields) } : {}) }
 }
 
 function chosen(keyed: Keyed, other: ReadonlySet<string> = new Set()): Chosen {

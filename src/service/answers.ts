@@ -1,6 +1,8 @@
 type Schema = Readonly<Record<string, unknown>>
 
 const text = { type: 'string' }
+const flag = { type: 'boolean' }
+const amount = { type: 'number', minimum: 0 }
 const count = { type: 'integer', minimum: 0 }
 const instant = { type: 'string', format: 'date-time' }
 
@@ -67,26 +69,33 @@ export const answers = {
   FlowStatus: record(
     {
       phase: { enum: ['starting', 'running', 'finished', 'failed', 'stopping'] },
+      owner: text,
       read: count,
       written: count,
+      readPerSecond: amount,
+      writtenPerSecond: amount,
+      position: {},
+      lag: record({ messages: count, seconds: amount }),
       buffered: count,
       dropped: count,
       deadLetters: count,
       error: record({ code: text, message: text }),
       sinks: list(reference('SinkStatus')),
     },
-    ['error'],
+    ['position', 'lag', 'error'],
   ),
   SinkStatus: record(
     {
       name: text,
       breaker: { enum: ['closed', 'open', 'half_open'] },
       written: count,
+      writtenPerSecond: amount,
+      writeSize: count,
       rejected: count,
       parked: count,
       error: record({ code: text, message: text }),
     },
-    ['error'],
+    ['writeSize', 'error'],
   ),
   StatusReport: record(
     {
@@ -196,6 +205,20 @@ export const answers = {
   ]),
   LetterCount: record({ letters: count }),
   Nothing: { type: 'object' },
+  TapSample: record(
+    {
+      at: instant,
+      node: text,
+      id: text,
+      key: text,
+      route: text,
+      bytes: count,
+      payload: text,
+      isCut: flag,
+      skipped: count,
+    },
+    ['id', 'key', 'route'],
+  ),
   RunEvent: {
     oneOf: [
       record({ progress: record({ rows: count, pages: count }) }),

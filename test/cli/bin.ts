@@ -45,7 +45,8 @@ export async function openPlace() {
       for (;;) {
         const ready = await Promise.race([run('hermes-status', ['-o', 'json']), result])
         if (ready.code === 0 && !ready.stderr.includes('no service')) break
-        if (child.exitCode !== null) throw new Error(`serve ended: ${(await result).stderr}`)
+        if (child.exitCode !== null || child.signalCode !== null)
+          throw new Error(`serve ended: ${(await result).stderr}`)
       }
       return { child, result }
     },

@@ -3,8 +3,10 @@ import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
 import { httpConnection } from '../../src/connectors/http-client.ts'
+import { connectionConfig, databaseUrl, secretsOfConnection } from '../../src/resources/connection.ts'
 import { ConnectionPool } from '../../src/resources/connection-pool.ts'
 import { quiet } from '../quiet-log.ts'
+import { manifest } from '../reconcile/manifests.ts'
 
 const signal = new AbortController().signal
 
@@ -24,7 +26,7 @@ async function echo() {
 
 function poolOver(url: string, token: () => string): ConnectionPool {
   const at = { file: 'a.yaml', line: 1, column: 1 }
-  const manifest = {
+  const api = {
     key: 'Connection/api',
     kind: 'Connection',
     name: 'api',
@@ -36,7 +38,7 @@ function poolOver(url: string, token: () => string): ConnectionPool {
     hash: 'same',
   }
   return new ConnectionPool({
-    lookup: (name) => (name === 'api' ? manifest : undefined),
+    lookup: (name) => (name === 'api' ? api : undefined),
     resolve: () => ({ url, auth: { bearer: { token: token() } } }),
     open: (config) => httpConnection(config, { clock: systemClock, log: quiet }),
   })
@@ -62,4 +64,18 @@ test('a Connection that does not exist is named', async () => {
     code: 'missing_reference',
     message: 'Connection/other does not exist',
   })
+})
+
+const secrets = { get: (name: string) => `${name}-value` }
+const shop = (spec: object) => ({ ...manifest('Connection', 'shop', {}), spec: { ...spec } })
+
+test('a Connection is for HTTP or for a database, and refused for the other', () => {
+  const http = shop({ http: { url: 'http://a' } })
+  const database = shop({ database: { url: 'sqlite:../${secrets.A}.db' } })
+  expect(connectionConfig(http, secrets)).toEqual({ url: 'http://a' })
+  expect(databaseUrl(database, { secrets, root: '/etc/manifests' })).toBe('sqlite:/etc/A-value.db')
+  expect(secretsOfConnection(database)).toEqual(['A'])
+  const wrong = { code: 'wrong_connection' }
+  expect(() => connectionConfig(database, secrets)).toThrow(expect.objectContaining(wrong))
+  expect(() => databaseUrl(http, { secrets, root: '/' })).toThrow(expect.objectContaining(wrong))
 })

@@ -42,6 +42,7 @@ class World {
       failed: () => undefined,
       sink: () => ({ wrote: () => undefined, writeFailed: () => undefined, rejected: () => undefined }),
     }),
+    drain: async () => {},
     onChange: () => undefined,
   })
 

@@ -101,7 +101,10 @@ describe('the OpenAPI description', () => {
     ajv.addSchema({ $id: 'doc', components: { schemas: answers } })
     for (const { id, path, answer, method } of routes.filter((each) => each.method === 'GET')) {
       const { text } = await world.ask(method, `/api/v1${path.replace(':name', 'prices')}`)
-      const valid = ajv.validate({ $ref: `doc#/components/schemas/${answer}` }, JSON.parse(text))
+      const valid = text
+        .trim()
+        .split('\n')
+        .every((line) => ajv.validate({ $ref: `doc#/components/schemas/${answer}` }, JSON.parse(line)))
       expect([id, valid, ajv.errors]).toEqual([id, true, null])
     }
     const { text } = await world.ask('DELETE', '/api/v1/manifests/Connection/none')

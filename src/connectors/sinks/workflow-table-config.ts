@@ -9,8 +9,8 @@ const columnType = {
   description: 'text, integer, bigint, double, numeric, numeric(p,s), boolean, date, timestamptz, json, bytes or uuid',
 } as const
 
-/** The schema of the `table` sink of a Workflow. */
-export const workflowTableSchema = {
+/** The schema of the sink `table` where there is one database. */
+export const ownTableSchema = {
   type: 'object',
   description:
     'A table of the database, made and kept in shape by Hermes. A row has the name of the workflow in source_name and the ' +
@@ -72,6 +72,21 @@ export const workflowTableSchema = {
       default: 'additive',
       description: 'additive: new fields become columns; freeze: they are left out.',
     },
+  },
+} as const
+
+/** The schema of the `table` sink of a Workflow. */
+export const workflowTableSchema = {
+  ...ownTableSchema,
+  properties: {
+    connection: {
+      type: 'string',
+      minLength: 1,
+      description:
+        "Name of a Connection with `database`, where the table is then. Left out: Hermes' own database. A position is " +
+        'committed with the rows in the latter alone; elsewhere a message that comes twice is one row all the same.',
+    },
+    ...ownTableSchema.properties,
   },
 } as const
 

@@ -1,7 +1,7 @@
 import type { Batch } from '../../stream/batch.ts'
 import type { Connector, Context } from '../../stream/connector.ts'
 import type { Rejection, Sink } from '../../stream/sink.ts'
-import { type WorkflowTableConfig, workflowTableSchema } from './workflow-table-config.ts'
+import { ownTableSchema, type WorkflowTableConfig, workflowTableSchema } from './workflow-table-config.ts'
 
 /** A batch for a table, with what is still the text of its messages. */
 export interface TableBatch extends Pick<Batch, 'size' | 'position' | 'value' | 'meta'> {
@@ -13,13 +13,14 @@ export interface TableBatch extends Pick<Batch, 'size' | 'position' | 'value' | 
 export interface WorkflowTable extends AsyncDisposable {
   /** Resolves when the rows are committed but for the messages that it names, which have no place in the table. */
   write(batch: TableBatch, signal: AbortSignal): Promise<readonly Rejection[]>
+  /** Resolves when its database answers. */
+  ping(signal: AbortSignal): Promise<void>
 }
 
-/** The tables of the database, for the workflow that the sink belongs to. */
+/** The tables that there are, for the workflow that the sink belongs to. */
 export interface WorkflowTables {
   /** Throws `invalid_value` when two things would go into one column. */
   open(table: WorkflowTableConfig): WorkflowTable
-  ping(signal: AbortSignal): Promise<void>
 }
 
 /** What the sink is given: the usual context, with the tables of the workflow. */
@@ -27,7 +28,7 @@ export interface WorkflowTableContext extends Context {
   readonly workflowTables: WorkflowTables
 }
 
-/** Writes messages into a table of Hermes' own database, each once however often it comes. */
+/** Writes messages into a table of Hermes' own database or of a Connection, each once however often it comes. */
 export const workflowTableSink = {
   type: 'table',
   summary: 'A table of the database.',
@@ -36,11 +37,14 @@ export const workflowTableSink = {
     const table = workflowTables.open(config)
     return {
       write: (batch, signal) => table.write(tableBatch(batch), signal),
-      ping: (signal) => workflowTables.ping(signal),
+      ping: (signal) => table.ping(signal),
       [Symbol.asyncDispose]: () => table[Symbol.asyncDispose](),
     }
   },
 } satisfies Omit<Connector<Sink, WorkflowTableConfig>, 'open'> & { readonly open: unknown }
+
+/** The sink where there is one database and no Connection. */
+export const ownTableSink = { ...workflowTableSink, config: ownTableSchema } as const
 
 const BRACE = 0x7b
 const BRACKET = 0x5b

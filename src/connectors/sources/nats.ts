@@ -12,6 +12,7 @@ export const natsSource: Connector<Source, NatsSourceConfig> = {
   type: 'nats',
   summary: 'A stream of a NATS server by a durable consumer, or a subject.',
   config: natsSourceSchema,
+  volatile: ({ jetstream }) => jetstream === undefined,
   open: async (config, { clock, log }) => {
     const { jetstream, subject, queue } = config
     if (jetstream === undefined && subject === undefined) {

@@ -12,6 +12,7 @@ export const redisSource: Connector<Source, RedisSourceConfig> = {
   type: 'redis',
   summary: 'A stream of a Redis server by a consumer group, or its channels.',
   config: redisSourceSchema,
+  volatile: ({ stream }) => stream === undefined,
   open: async (config, { clock, log }) => {
     const { stream, channels, patterns } = config
     const connect = (until: AbortSignal) => openRedis(config, until)

@@ -1,0 +1,80 @@
+import type { Clock } from '../clock.ts'
+import type { Batch } from '../stream/batch.ts'
+import type { Log } from '../stream/connector.ts'
+import type { Rejection, Sink } from '../stream/sink.ts'
+
+export interface GuardedSinkParts {
+  readonly name: string
+  readonly open: () => Promise<Sink>
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** A sink may take so many milliseconds to close. */
+const CLOSE_MS = 5_000
+
+/**
+ * Keeps a sink that is away from holding up its workflow. It opens in the background: until it has, writes wait for it
+ * and throw why it could not, and the next one tries again. An abort is heard at once, whatever the sink does. One that
+ * does not close in time is left to itself.
+ */
+export class GuardedSink implements Sink {
+  readonly #parts: GuardedSinkParts
+  #opening: Promise<Sink> | undefined
+  #isClosed = false
+
+  constructor(parts: GuardedSinkParts) {
+    this.#parts = parts
+    void this.#open()
+  }
+
+  async write(batch: Batch, signal: AbortSignal): Promise<readonly Rejection[]> {
+    const sink = await unlessAborted(this.#open(), signal)
+    return await unlessAborted(sink.write(batch, signal), signal)
+  }
+
+  async ping(signal: AbortSignal): Promise<void> {
+    const sink = await unlessAborted(this.#open(), signal)
+    await unlessAborted(sink.ping(signal), signal)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true
+    const opening = this.#opening
+    this.#opening = undefined
+    if (opening === undefined) return
+    const { clock, log, name } = this.#parts
+    const closed = opening.then(
+      (sink) => sink[Symbol.asyncDispose](),
+      () => undefined,
+    )
+    const timer = new AbortController()
+    const late = clock.sleep(CLOSE_MS, timer.signal).then(
+      () => log.warn({ sink: name, ms: CLOSE_MS }, 'a sink did not close in time'),
+      () => undefined,
+    )
+    await Promise.race([closed, late])
+    timer.abort()
+  }
+
+  #open(): Promise<Sink> {
+    if (this.#opening !== undefined) return this.#opening
+    if (this.#isClosed) return Promise.reject(new Error('the sink is closed'))
+    const opening = this.#parts.open()
+    this.#opening = opening
+    opening.catch(() => {
+      if (this.#opening === opening) this.#opening = undefined
+    })
+    return opening
+  }
+}
+
+/** What `work` comes to, or the signal's reason when that aborts first; `work` is left to itself then. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>()
+  const onAbort = (): void => reject(signal.reason as Error)
+  signal.addEventListener('abort', onAbort, { once: true })
+  if (signal.aborted) onAbort()
+  work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  return promise
+}
