@@ -101,6 +101,7 @@ export async function openHermes(config: Config, parts: HermesParts, options: He
     version: version(),
     core,
     live: () => live,
+    mask: (text: string) => originSecrets.mask(text),
     letterRetry: () => (live ? letterRetry(async () => (await core()).workflows.runner) : undefined),
     stopping: () => stopping,
     events: () => eventLog,

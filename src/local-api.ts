@@ -5,6 +5,7 @@ import { type LetterRetry, localDeadLetters } from './local-dead-letters.ts'
 import { localPlan } from './local-plan.ts'
 import { type LocalReadParts, readOrigin, unlessStopping, unreadError } from './local-read.ts'
 import { rootOf, status } from './local-status.ts'
+import { tapSamples } from './local-tap.ts'
 import { traceTable } from './local-trace.ts'
 import { type Key, keyOf, type Manifest } from './manifest/manifest.ts'
 import type { ReadManifests } from './manifest/read.ts'
@@ -23,7 +24,10 @@ import { refuseDenied, refuseSuspended } from './resources/source-runner.ts'
 import type { SourceSpec } from './resources/source-spec.ts'
 import { viewOf } from './resources/source-view.ts'
 import { declaredColumns, type TableSpec, withTables } from './resources/table-spec.ts'
+import { nodeMeant, workflowNodes } from './resources/workflow-nodes.ts'
+import type { WorkflowSpec } from './resources/workflow-spec.ts'
 import type { Api, ManifestView, RunProgress, RunResult } from './service/api.ts'
+import type { TapOptions, TapSample } from './service/tap-api.ts'
 import { stateDocument } from './state-document.ts'
 
 export interface LocalApiParts extends LocalReadParts {
@@ -38,6 +42,8 @@ export interface LocalApiParts extends LocalReadParts {
   readonly live: () => boolean
   /** What a service in this process keeps of what happened; undefined where none is. */
   readonly events: () => EventLog | undefined
+  /** Takes the values of secrets out of a text. */
+  readonly mask: (text: string) => string
   /** Who sends dead letters again; absent or undefined where no workflows run. */
   readonly letterRetry?: () => LetterRetry | undefined
 }
@@ -74,6 +80,7 @@ export function localApi(parts: LocalApiParts): Api {
     run: (source, signal, onProgress) => run(parts, source, signal, onProgress),
     events: async (key) => events(parts, key),
     trace: async (table) => traceTable(table, await status(parts), parts),
+    tap: (workflow, options, signal) => tap(parts, workflow, options, signal),
     deadLetters: localDeadLetters({
       store: async () => (await parts.core()).store.deadLetters,
       now: () => parts.clock.now(),
@@ -235,4 +242,20 @@ function manifestView(manifest: Manifest): ManifestView {
   const { kind, name, at, text = '', generated } = manifest
   const madeBy = generated === undefined ? {} : { madeBy: generated.by }
   return { kind, name, file: at.file, line: at.line, text, ...madeBy }
+}
+
+async function tap(
+  parts: LocalApiParts,
+  workflow: string,
+  options: TapOptions,
+  signal: AbortSignal,
+): Promise<AsyncIterable<TapSample>> {
+  if (!parts.live()) throw new HermesError('service_absent', `no service runs workflow ${workflow}`)
+  const { workflows, engine } = await parts.core()
+  const manifest = engine.resource(keyOf({ kind: 'Workflow', name: workflow }))?.desired
+  if (manifest === undefined)
+    throw new HermesError('not_found', `there is no workflow ${workflow}`, { fix: 'See `hermes list workflows`.' })
+  const node = nodeMeant(options.at ?? 'source', workflowNodes(manifest as Manifest<WorkflowSpec>))
+  const { clock, mask } = parts
+  return tapSamples({ taps: workflows.taps(workflow), node, clock, mask }, options, signal)
 }

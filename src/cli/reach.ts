@@ -1,5 +1,6 @@
 import { systemClock } from '../clock.ts'
 import type { Config, LogLevel } from '../config.ts'
+import { HermesError } from '../errors.ts'
 import type { Api, Hermes, HermesOptions } from '../service/api.ts'
 import { openClient } from '../service/client.ts'
 import type { Environment } from './environment.ts'
@@ -29,6 +30,13 @@ export async function runningService(config: Config): Promise<Api | undefined> {
   const { server, token, readToken, socketPath } = config
   const client = openClient(server === undefined ? { socketPath } : { url: server, token: token ?? readToken })
   return server !== undefined || (await client.alive()) ? client : undefined
+}
+
+/** The service. Throws `service_absent`, with `why` it has to be one, when none answers. */
+export async function requireService(config: Config, why: string): Promise<Api> {
+  const api = await runningService(config)
+  if (api !== undefined) return api
+  throw new HermesError('service_absent', `no service answers on ${config.socketPath}, and ${why}`)
 }
 
 /** Calls `use` with a Hermes in this process; it logs only what goes wrong. */

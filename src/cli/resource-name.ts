@@ -81,4 +81,4 @@ export function isKnownKind(given: string): boolean {
 }
 
 /** The kinds that people write; for messages and completion, so that neither has to load the schemas. */
-export const knownKinds: readonly string[] = ['Connection', 'SourceDefinition']
+export const knownKinds: readonly string[] = ['Connection', 'SourceDefinition', 'Workflow']

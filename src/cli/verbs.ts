@@ -66,6 +66,14 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
     summary: 'look into what a workflow could not deliver, send it again or drop it',
     load: async () => (await import('./verbs/dead-letters.ts')).deadLetters,
   },
+  top: {
+    summary: 'show rates, lag and breakers of workflows, again and again',
+    load: async () => (await import('./verbs/top.ts')).top,
+  },
+  tap: {
+    summary: 'show live messages of a workflow, sampled',
+    load: async () => (await import('./verbs/tap.ts')).tap,
+  },
   buffer: {
     summary: "look into a workflow's file buffer, and check its files",
     load: async () => (await import('./verbs/buffer.ts')).buffer,

@@ -5,6 +5,7 @@ import type { EventEntry } from '../observe/events.ts'
 import type { ResourceStatus, StatusReport } from '../observe/status.ts'
 import type { Plan } from '../reconcile/plan.ts'
 import type { DeadLetterApi } from './dead-letter-api.ts'
+import type { TapApi } from './tap-api.ts'
 
 export type { EventEntry } from '../observe/events.ts'
 export type { FlowStatus, ResourceStatus, StatusReport } from '../observe/status.ts'
@@ -54,7 +55,7 @@ export interface StateDocument {
 }
 
 /** Everything a client may ask of a running Hermes; served over HTTP and used in process alike. Errors are HermesErrors. */
-export interface Api {
+export interface Api extends TapApi {
   status(): Promise<StatusReport>
   /** The plan for what the manifests say now, or for what those of `tree` would; nothing is changed. */
   plan(tree?: ManifestTree): Promise<Plan>

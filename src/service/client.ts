@@ -11,6 +11,7 @@ import type { Api, ManifestView, RunProgress, RunResult, WriteResult } from './a
 import { deadLetterClient } from './dead-letter-client.ts'
 import { errorFromAnswer } from './error-answer.ts'
 import { TREE_LIMIT } from './routes.ts'
+import type { TapOptions, TapSample } from './tap-api.ts'
 
 /** Where a service is asked: its socket, or its address over TCP with the token, where it has one. */
 export type ServiceAddress =
@@ -57,6 +58,7 @@ export function openClient(address: ServiceAddress): Client {
     run: (source, signal, onProgress) => run(address, source, signal, onProgress),
     events: (key) => ask('GET', key === undefined ? '/events' : `/events?for=${encodeURIComponent(key)}`),
     trace: (table) => ask('GET', `/tables/${encodeURIComponent(table)}/trace`),
+    tap: (workflow, options, signal) => tap(address, workflow, options, signal),
     deadLetters: deadLetterClient((method, path, body) =>
       ask(method, path, body === undefined ? undefined : json(body), body === undefined ? TIMEOUT_MS : 0),
     ),
@@ -137,6 +139,30 @@ async function run(
     throw error instanceof HermesError ? error : brokenOff(error)
   }
   throw brokenOff(undefined)
+}
+
+async function tap(
+  address: ServiceAddress,
+  workflow: string,
+  options: TapOptions,
+  signal: AbortSignal,
+): Promise<AsyncIterable<TapSample>> {
+  const query = new URLSearchParams(
+    Object.entries(options).map(([name, value]): [string, string] => [name, String(value)]),
+  )
+  const path = `/api/v1/workflows/${encodeURIComponent(workflow)}/tap?${query.toString()}`
+  const answer = await send(address, { method: 'GET', path, timeoutMs: TIMEOUT_MS, signal })
+  if (answer.statusCode !== 200) await readAnswer(answer)
+  return samplesOf(answer, signal)
+}
+
+async function* samplesOf(answer: IncomingMessage, signal: AbortSignal): AsyncGenerator<TapSample> {
+  try {
+    for await (const line of createInterface({ input: answer })) if (line !== '') yield JSON.parse(line) as TapSample
+  } catch (error) {
+    if (signal.aborted) return
+    throw brokenOff(error)
+  }
 }
 
 function brokenOff(cause: unknown): HermesError {

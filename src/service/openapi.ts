@@ -20,7 +20,8 @@ export function openapi(version: string): object {
 }
 
 function operation(route: Route): object {
-  const contentType = route.answer === 'RunEvent' ? 'application/x-ndjson' : 'application/json'
+  const isLines = route.handle === undefined
+  const contentType = isLines ? 'application/x-ndjson' : 'application/json'
   return {
     operationId: route.id,
     summary: route.summary,

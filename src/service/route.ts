@@ -27,6 +27,8 @@ export interface Route {
   readonly looks?: true
   /** Name of the answer's schema in `answers.ts`. */
   readonly answer: string
-  /** Absent for the operation that streams, which the server handles itself. */
+  /** Answers with JSON. */
   readonly handle?: (api: Api, request: RouteRequest) => Promise<unknown>
+  /** Answers with a line of JSON for each; the signal aborts when the caller goes away or the service stops. */
+  readonly stream?: (api: Api, request: RouteRequest, signal: AbortSignal) => Promise<AsyncIterable<object>>
 }

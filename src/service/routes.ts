@@ -1,6 +1,7 @@
 import type { ManifestTree } from '../manifest/manifest-tree.ts'
 import { deadLetterChanges, deadLetterReads } from './dead-letter-routes.ts'
 import type { Route } from './route.ts'
+import { tapReads } from './tap-routes.ts'
 
 /** The size of the largest request body, in bytes. */
 export const BODY_LIMIT = 4 * 1024 * 1024
@@ -221,4 +222,4 @@ const changes: readonly Route[] = [
 ]
 
 /** Every operation of the API; the server, the documentation and its tests read this list. */
-export const routes: readonly Route[] = [...reads, ...deadLetterReads, ...changes, ...deadLetterChanges]
+export const routes: readonly Route[] = [...reads, ...deadLetterReads, ...tapReads, ...changes, ...deadLetterChanges]

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Clock } from '../clock.ts'
 import { HermesError } from '../errors.ts'
@@ -148,7 +149,8 @@ function addRoute(server: FastifyInstance, route: Route, parts: ServiceParts, li
       ...(body === undefined ? {} : { body }),
     },
     handler: async (request, reply) => {
-      const { handle } = route
+      const { handle, stream } = route
+      if (stream !== undefined) return streamLines(stream, request, reply, { ...parts, ...listener })
       if (handle === undefined) return streamRun(request, reply, parts, listener)
       return reply.type('application/json; charset=utf-8').send(await handle(parts.api, requestOf(request)))
     },
@@ -159,6 +161,25 @@ function requestOf(request: FastifyRequest): RouteRequest {
   const params = request.params as Record<string, string>
   const query = request.query as Record<string, unknown>
   return { params, query, body: request.body ?? null }
+}
+
+/** What can be refused is refused before the first line. */
+async function streamLines(
+  stream: NonNullable<Route['stream']>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { api, stopping }: Pick<ServiceParts, 'api'> & Pick<Listener, 'stopping'>,
+): Promise<FastifyReply> {
+  const gone = new AbortController()
+  reply.raw.once('close', () => gone.abort())
+  const found = await stream(api, requestOf(request), AbortSignal.any([gone.signal, stopping]))
+  return reply.type('application/x-ndjson').send(Readable.from(linesOf(found), { objectMode: false }))
+}
+
+/** An empty line first: the caller knows that it was let in, however long the first one takes. */
+async function* linesOf(found: AsyncIterable<object>): AsyncGenerator<string> {
+  yield '\n'
+  for await (const each of found) yield `${JSON.stringify(each)}\n`
 }
 
 /** The run ends when its caller goes away or the service stops. */

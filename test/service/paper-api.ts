@@ -3,6 +3,7 @@ import type { ManifestTree } from '../../src/manifest/manifest-tree.ts'
 import type { Plan } from '../../src/reconcile/plan.ts'
 import type { Api, ManifestView, WriteResult } from '../../src/service/api.ts'
 import type { DeadLetterApi, LetterSummary } from '../../src/service/dead-letter-api.ts'
+import type { TapOptions, TapSample } from '../../src/service/tap-api.ts'
 
 const paperLetter: LetterSummary = {
   id: '018bcfe56800-00',
@@ -73,6 +74,14 @@ export class PaperApi implements Api {
     if (suspended) this.suspended.add(key)
     else this.suspended.delete(key)
     return { file, key, action: 'updated' }
+  }
+
+  async tap(workflow: string, { at = 'source', count = 2 }: TapOptions): Promise<AsyncIterable<TapSample>> {
+    if (workflow !== 'prices') throw new HermesError('not_found', `there is no workflow ${workflow}`)
+    const sample = { at: new Date(0).toISOString(), node: at, bytes: 2, payload: '{}', isCut: false, skipped: 0 }
+    return (async function* () {
+      for (let given = 0; given < count; given += 1) yield sample
+    })()
   }
 
   async approve(hash: string) {

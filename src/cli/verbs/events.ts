@@ -1,5 +1,4 @@
 import { Option } from 'commander'
-import { HermesError } from '../../errors.ts'
 import type { Key } from '../../manifest/manifest.ts'
 import { countedPattern } from '../../reconcile/name-list.ts'
 import type { Api, EventEntry } from '../../service/api.ts'
@@ -7,7 +6,7 @@ import { relativeTime, roughDuration } from '../display.ts'
 import type { Output } from '../environment.ts'
 import { type Alike, foldAlike } from '../fold-alike.ts'
 import { outputOption, print } from '../print.ts'
-import { runningService } from '../reach.ts'
+import { requireService } from '../reach.ts'
 import { resolveKey } from '../resource-name.ts'
 import { formatTable, type TableColumn } from '../table.ts'
 import type { Verb } from '../verb.ts'
@@ -26,12 +25,7 @@ export const events: Verb = {
     ['hermes events --watch', 'and keep looking'],
   ],
   run: async ({ environment, options, config }) => {
-    const settings = config()
-    const api = await runningService(settings)
-    if (api === undefined) {
-      const message = `no service answers on ${settings.socketPath}, and it alone keeps what happened`
-      throw new HermesError('service_absent', message)
-    }
+    const api = await requireService(config(), 'it alone keeps what happened')
     const key = typeof options.for === 'string' ? await keyMeant(api, options.for) : undefined
     const { stdout } = environment
     const render = (entries: readonly EventEntry[]) => eventsText(entries, Date.now(), stdout)
