@@ -51,7 +51,8 @@ function commandSection(name: string, summary: string, verb: Verb): string[] {
 const exitMeanings = {
   done: 'done; for `plan`: nothing to change; for `hermes-status --exit-code`: all is well',
   failed: 'failed, or there are problems in the manifests; for `hermes-status`: no answer',
-  changes: '`plan`: there are changes; `hermes-status --exit-code`: something is neither ready nor suspended',
+  changes:
+    '`plan`: there are changes; `hermes-status --exit-code`: something is neither ready nor suspended; `buffer verify`: something is damaged; `test`: a test failed',
   attention:
     '`plan` and `apply`: something destroys data or is blocked; `apply --plan`: the plan is another one by now',
   usage: 'the command line is not understood',

@@ -15,6 +15,7 @@ import { errorTable } from '../src/errors.ts'
 import { publishedSchema, schemaFile } from '../src/manifest/schema.ts'
 import { kinds } from '../src/resources/kinds.ts'
 import { workflowSchema } from '../src/resources/workflow-spec.ts'
+import { workflowTestKind } from '../src/resources/workflow-test-spec.ts'
 import { cliReference } from './cli-reference.ts'
 import { connectorReference, workflowReference } from './connector-reference.ts'
 import { errorReference } from './error-reference.ts'
@@ -60,13 +61,21 @@ function anyKind(schemas: readonly Schema[]): Schema {
 /** Every generated file, path below the repository to text. */
 async function generate(): Promise<Map<string, string>> {
   const files = new Map<string, string>()
-  for (const kind of kinds) {
+  for (const kind of [...kinds, workflowTestKind]) {
     files.set(`schemas/${schemaFile(kind.kind)}`, jsonText(publishedSchema(kind)))
   }
   files.set('schemas/manifest.json', jsonText(anyKind(kinds.map(publishedSchema))))
   files.set('docs/errors.md', errorReference(errorTable))
   files.set('docs/reference/connectors.md', connectorReference(sources, connectionSchemas, commonFields()))
-  const workflow = { common: workflowFields(), sources: streamSources, validators, steps, buffers, sinks }
+  const workflow = {
+    common: workflowFields(),
+    sources: streamSources,
+    validators,
+    steps,
+    buffers,
+    sinks,
+    tests: workflowTestKind.spec,
+  }
   files.set('docs/reference/workflows.md', workflowReference(workflow))
   files.set('docs/reference/cli.md', await cliReference())
   return files

@@ -44,7 +44,8 @@ function children(schema: Schema, path: string): Field[] {
   const items = isSchema(schema.items) ? children(schema.items, `${path}[]`) : []
   const named = isSchema(schema.additionalProperties) ? children(schema.additionalProperties, `${path}.*`) : []
   const choices = schemaList(schema.anyOf ?? schema.oneOf).flatMap((choice) => children(choice, path))
-  return [...fieldsOf(schema, path), ...items, ...named, ...choices]
+  const conditional = isSchema(schema.then) ? children(schema.then, path) : []
+  return [...fieldsOf(schema, path), ...items, ...named, ...choices, ...conditional]
 }
 
 /** All fields below an object schema, in the order they are written. */

@@ -1,11 +1,11 @@
 import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join, relative, resolve } from 'node:path'
+import { dirname, join } from 'node:path'
 import { version } from './cli/version.ts'
 import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
 import { type Core, openCore } from './core.ts'
-import { HermesError, toHermesError } from './errors.ts'
+import { toHermesError } from './errors.ts'
 import { gitHooks, openCommitStatus } from './git-host.ts'
 import { letterRetry } from './letter-retry.ts'
 import { localApi } from './local-api.ts'
@@ -14,6 +14,8 @@ import { lookIntoBuffer } from './local-buffer.ts'
 import { previewSource } from './local-preview.ts'
 import type { RunListener } from './local-serve.ts'
 import { status } from './local-status.ts'
+import { testWorkflows } from './local-test.ts'
+import { localValidate } from './local-validate.ts'
 import { OriginSecrets } from './manifest/origin-secrets.ts'
 import { manifestReader } from './manifest/read.ts'
 import { secretStore } from './manifest/secrets.ts'
@@ -22,14 +24,12 @@ import type { StatusBranch } from './observe/status-branch.ts'
 import { type WriteBack, writeBack } from './observe/write-back.ts'
 import { openOrigin } from './open-origin.ts'
 import { openStatusBranch } from './open-status-branch.ts'
-import { directoryOrigin } from './origin/directory.ts'
-import type { Snapshot } from './origin/origin.ts'
 import { pinnable } from './origin/pinnable.ts'
 import { readTree, snapshotOfTree } from './origin/tree.ts'
 import { withSecrets } from './origin/with-secrets.ts'
 import type { FetchReport } from './resources/fetch.ts'
 import { kinds } from './resources/kinds.ts'
-import type { Hermes, HermesOptions, StatusReport, ValidateReport } from './service/api.ts'
+import type { Hermes, HermesOptions, StatusReport } from './service/api.ts'
 import { openRouteTable } from './service/hooks/route-table.ts'
 import { emptyWorld, parseState } from './state-document.ts'
 import { openStore } from './store/open.ts'
@@ -111,7 +111,7 @@ export async function openHermes(config: Config, parts: HermesParts, options: He
   return {
     api,
     mask: (text) => secrets.mask(text),
-    validate: (path) => validate(path),
+    validate: (path) => localValidate({ config, origin, read, secrets: originSecrets, clock, log }, path),
     readTree: async (directory) => {
       const { tree, problems } = await readTree(directory, read)
       return { tree, problems: [...problems, ...(await snapshotOfTree(tree, read)).problems] }
@@ -127,6 +127,7 @@ export async function openHermes(config: Config, parts: HermesParts, options: He
       return report
     },
     buffer: (which, verify, watch = {}) => lookIntoBuffer({ config, origin }, which, verify, watch),
+    test: (choice, signal, onProgress) => testWorkflows({ config, read, clock, log }, choice, signal, onProgress),
     serve: async (signals, onReady) => {
       const { serveUntil } = await import('./local-serve.ts')
       stopping = signals.stop
@@ -161,45 +162,6 @@ export async function openHermes(config: Config, parts: HermesParts, options: He
       log.warn({ branch: config.git?.status?.branch, code, error: message }, 'status branch not written')
     })
   }
-
-  async function validate(given: string | undefined): Promise<ValidateReport> {
-    if (given === undefined && config.git !== undefined)
-      return countFiles(await origin.read(new AbortController().signal))
-    const path = resolve(given ?? config.manifestsDir)
-    const found = await stat(path).catch(() => undefined)
-    if (found === undefined)
-      throw new HermesError('not_found', `${given ?? path} does not exist`, {
-        fix: 'Name a file or a directory of manifests.',
-      })
-    const isFile = found.isFile()
-    const root = isFile ? rootOf(path) : path
-    await using from = directoryOrigin({ root, read, clock, log })
-    const snapshot = await withSecrets(from, originSecrets, clock).read(new AbortController().signal)
-    const inside = ({ at, manifest }: { at: { file: string }; manifest?: string }): boolean =>
-      !isFile || join(root, manifest ?? at.file) === path
-    const manifests = snapshot.manifests.filter(inside)
-    const problems = snapshot.problems.filter(inside)
-    const files = (snapshot.secrets ?? []).filter(({ file }) => inside({ at: { file } }))
-    const empty = snapshot.empty?.filter((file) => inside({ at: { file } })) ?? []
-    return countFiles({ manifests, problems, secrets: files, empty })
-  }
-
-  /** A file among the manifests may name lists anywhere below them. */
-  function rootOf(path: string): string {
-    return relative(config.manifestsDir, path).startsWith('..') ? dirname(path) : config.manifestsDir
-  }
-}
-
-type Found = Pick<Snapshot, 'manifests' | 'problems' | 'secrets' | 'empty'>
-
-function countFiles({ manifests, problems, secrets = [], empty = [] }: Found): ValidateReport {
-  const files = new Set([
-    ...manifests.map(({ at }) => at.file),
-    ...problems.map(({ at, manifest }) => manifest ?? at.file),
-    ...secrets.map(({ file }) => file),
-    ...empty,
-  ])
-  return { files: files.size, manifests: manifests.length, problems }
 }
 
 /** The database itself, or an empty one of its own for a command that only looks and finds none. */

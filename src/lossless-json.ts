@@ -61,6 +61,11 @@ export function isRawNumber(value: unknown): value is RawNumber {
   return json.isRawJSON(value)
 }
 
+/** Whether two JSON numbers are the same number, however they are written. */
+export function isSameNumber(one: string, other: string): boolean {
+  return one === other || normal(one) === normal(other)
+}
+
 /** Whether a double prints as the number that `source` writes. */
 function holds(value: number, source: string): boolean {
   const printed = String(value)

@@ -44,11 +44,13 @@ export const leaves: ReadonlySet<string> = new Set([
   'atomic-write.ts',
   'clock.ts',
   'inbound-routes.ts',
+  'json-compare.ts',
   'lossless-json.ts',
   'markdown-text.ts',
   'natural-order.ts',
   'place.ts',
   'shared-text.ts',
+  'test-report.ts',
 ])
 
 /** Vendor libraries that one folder has to itself. */

@@ -22,6 +22,10 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
     summary: 'report every problem in the manifests',
     load: async () => (await import('./verbs/validate.ts')).validate,
   },
+  test: {
+    summary: 'run the tests of workflows: messages in, expected messages out',
+    load: async () => (await import('./verbs/test.ts')).test,
+  },
   add: {
     summary: 'add resources: write their manifests into the directory',
     load: async () => (await import('./verbs/add.ts')).add,

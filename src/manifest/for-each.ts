@@ -1,7 +1,9 @@
 import { posix } from 'node:path'
 import type { JsonSchema, KindDefinition } from './kind.ts'
 import { loneField, maxElements } from './list.ts'
-import { listFilePattern } from './list-file.ts'
+
+/** What files of lists end with. */
+const listFilePattern = /\.(csv|json|ya?ml)$/
 
 const text = { type: ['string', 'number', 'boolean'] } as const
 const fieldName = { pattern: '^[A-Za-z_][A-Za-z0-9_]*$' } as const

@@ -11,9 +11,6 @@ import { problem, startOf } from './problem.ts'
 import { placeOf } from './yaml-place.ts'
 import { valueOf } from './yaml-value.ts'
 
-/** What files of lists end with. */
-export const listFilePattern = /\.(csv|json|ya?ml)$/
-
 /** The problem of a list of `size` bytes, which is not read. */
 export function listTooLarge(file: string, size: number): Problem {
   const megabytes = (size / 1_000_000).toFixed(1)
@@ -98,7 +95,7 @@ function readYaml(text: string, file: string): ListFile {
   const [only, second] = parsed.documents
   if (only === undefined || second !== undefined) return { problems: [invalid('it must hold one list', startOf(file))] }
   const { value, faults } =
-    only.faults.length > 0 ? { value: null, faults: only.faults } : valueOf(only.document, () => true)
+    only.faults.length > 0 ? { value: null, faults: only.faults } : valueOf(only.document, { isVerbatim: () => true })
   if (faults.length > 0) {
     return { problems: faults.map(({ code, message, offset }) => problem(code, message, parsed.locate(offset))) }
   }

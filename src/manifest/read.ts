@@ -33,13 +33,26 @@ export type ReadManifests = (content: string | Uint8Array, file: string, lists?:
 /** More problems of one file than this are only counted. */
 const maxProblems = 200
 
-/** A reader that knows these kinds; each schema is compiled once. */
-export function manifestReader(definitions: readonly KindDefinition[]): ReadManifests {
+/** What a reader knows. */
+interface Knowledge {
+  readonly kinds: ReadonlyMap<string, KnownKind>
+  readonly keepsDigits: boolean
+}
+
+/**
+ * A reader that knows these kinds; each schema is compiled once. With `keepsDigits` a number that a double does not hold
+ * is a `RawNumber`, and not a problem.
+ */
+export function manifestReader(
+  definitions: readonly KindDefinition[],
+  { keepsDigits = false }: { readonly keepsDigits?: boolean } = {},
+): ReadManifests {
   const kinds = new Map(definitions.map((each) => [each.kind, { definition: each, validate: validatorOf(each) }]))
+  const knowledge = { kinds, keepsDigits }
   return (content, file, lists = () => undefined) => {
     const decoded = decode(content, file)
     if ('problem' in decoded) return { manifests: [], problems: [decoded.problem], lists: [] }
-    return isSecretFile(file) ? readSecrets(decoded.text, file) : readText(decoded.text, file, kinds, lists)
+    return isSecretFile(file) ? readSecrets(decoded.text, file) : readText(decoded.text, file, knowledge, lists)
   }
 }
 
@@ -49,14 +62,14 @@ function decode(content: string | Uint8Array, file: string): { readonly text: st
   return { text: content.replace(/^\uFEFF/, '') }
 }
 
-function readText(text: string, file: string, kinds: ReadonlyMap<string, KnownKind>, lists: ListFiles): ReadResult {
+function readText(text: string, file: string, knowledge: Knowledge, lists: ListFiles): ReadResult {
   const { documents, locate } = parseDocuments(text, file)
   const manifests: Manifest[] = []
   const problems: Problem[] = []
   const named = new Set<string>()
   for (const each of documents) {
     const reading: DocumentReading = { ...each, file, text, locate, problems: [] }
-    const result = readDocument(reading, kinds, lists)
+    const result = readDocument(reading, knowledge, lists)
     for (const manifest of result.manifests) manifests.push(manifest)
     for (const list of result.lists) named.add(list)
     problems.push(...reading.problems.toSorted(byPlace))
@@ -71,14 +84,12 @@ function readSecrets(text: string, file: string): ReadResult {
 
 const nothing: DocumentResult = { manifests: [], lists: [] }
 
-function readDocument(
-  reading: DocumentReading,
-  kinds: ReadonlyMap<string, KnownKind>,
-  lists: ListFiles,
-): DocumentResult {
+function readDocument(reading: DocumentReading, { kinds, keepsDigits }: Knowledge, lists: ListFiles): DocumentResult {
   const { document, problems } = reading
   const { value, faults } =
-    reading.faults.length > 0 ? { value: undefined, faults: reading.faults } : valueOf(document, isInList)
+    reading.faults.length > 0
+      ? { value: undefined, faults: reading.faults }
+      : valueOf(document, { isVerbatim: isInList, keepsDigits })
   for (const { code, message, offset, path } of faults) {
     const details = path === undefined || path.length === 0 ? {} : { path: pathText(path) }
     problems.push(problem(code, message, reading.locate(offset), details))

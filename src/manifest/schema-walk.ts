@@ -8,6 +8,8 @@ export interface TextRule {
   readonly expression: boolean
   /** `${…}` may stand in it over a message: it is evaluated for each, and not when the manifest comes into force. */
   readonly perMessage: boolean
+  /** It is data: nothing in it is an expression. */
+  readonly verbatim: boolean
   /** A text that matches must read a secret. */
   readonly secretOnly?: RegExp
 }
@@ -31,7 +33,7 @@ function walk(value: unknown, place: SchemaPlace, path: Path, visit: Visit): unk
 }
 
 const roots = new WeakMap<JsonSchema, SchemaPlace>()
-const noRule: TextRule = { template: false, secret: false, expression: false, perMessage: false }
+const noRule: TextRule = { template: false, secret: false, expression: false, perMessage: false, verbatim: false }
 
 function rootOf(schema: JsonSchema): SchemaPlace {
   const known = roots.get(schema)
@@ -60,6 +62,7 @@ class SchemaPlace {
       secret,
       expression: has('x-expression'),
       perMessage: inherited.perMessage || has('x-message-template'),
+      verbatim: inherited.verbatim || has('x-verbatim'),
       ...(secretOnly === undefined ? {} : { secretOnly: new RegExp(secretOnly, 'u') }),
     }
   }

@@ -20,6 +20,7 @@ export function checkTemplates(
 ): readonly TemplateFault[] {
   const faults: TemplateFault[] = []
   mapStrings(value, schema, (text, rule, below) => {
+    if (rule.verbatim) return undefined
     if (!rule.expression && rule.secretOnly === undefined && !text.includes('${')) return undefined
     const path = [...above, ...below]
     for (const fault of faultsOf(text, rule, scope)) {

@@ -82,8 +82,10 @@ function kindFindings(kind: unknown, known: readonly string[]): readonly Finding
   if (kind === undefined) return [{ code: 'missing_field', message: 'kind is missing', path, on: 'key' }]
   const shown = typeof kind === 'string' ? kind : JSON.stringify(kind)
   const meant = suggest(shown, known) ?? known.find((each) => kebabOf(each) === kebabOf(shown))
-  const message = `the kind ${shown} is not known${meant === undefined ? '' : `; did you mean ${meant}?`}`
-  return [{ code: 'unknown_kind', message, path, on: 'value', fix: `Use one of ${known.join(', ')}.` }]
+  const isTest = shown === 'WorkflowTest'
+  const message = `the kind ${shown} is not known${meant === undefined || isTest ? '' : `; did you mean ${meant}?`}`
+  const fix = isTest ? 'Tests stand in files named *.test.yaml: rename it.' : `Use one of ${known.join(', ')}.`
+  return [{ code: 'unknown_kind', message, path, on: 'value', fix }]
 }
 
 function expressionFindings(

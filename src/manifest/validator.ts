@@ -40,6 +40,7 @@ function compile(definition: KindDefinition): ValidateFunction {
     'x-secret-fields',
     'x-expression',
     'x-path',
+    'x-verbatim',
     'x-pattern-hint',
     'markdownDescription',
   ])

@@ -1,5 +1,6 @@
 import { type Document, isAlias, isMap, isScalar, isSeq, type Scalar, type YAMLMap } from 'yaml'
 import type { ErrorCode } from '../errors.ts'
+import { isRawNumber, parseLossless } from '../lossless-json.ts'
 import { sharedText } from '../shared-text.ts'
 import { type Path, pathText } from './path.ts'
 import { nameOf } from './yaml-place.ts'
@@ -12,36 +13,44 @@ export interface YamlFault {
   readonly path?: Path
 }
 
+/** How scalars are read; as usual where it says nothing. */
+export interface ScalarReading {
+  /** Numbers and booleans here become the text that they are written with. */
+  readonly isVerbatim?: (path: Path) => boolean
+  /** A number that a double does not hold becomes a `RawNumber` instead of a fault. */
+  readonly keepsDigits?: boolean
+}
+
 /** Nodes that a document may have with its aliases written out. */
 const maxNodes = 200_000
 const maxDepth = 100
 
 /**
  * The plain data of a document. Aliases are written out, so that no two places share an object; duplicate keys,
- * unknown aliases, cycles and numbers that would lose digits are reported. Where `isVerbatim` says so, numbers and
- * booleans become the text that they are written with.
+ * unknown aliases, cycles and numbers that would lose digits are reported.
  */
 export function valueOf(
   document: Document,
-  isVerbatim: (path: Path) => boolean = () => false,
+  scalars: ScalarReading = {},
 ): { readonly value: unknown; readonly faults: readonly YamlFault[] } {
-  const reader = new ValueReader(isVerbatim)
+  const reader = new ValueReader(scalars)
   const value = reader.read(document.contents, [])
   return { value, faults: reader.faults }
 }
 
 const shared = sharedText()
+const jsonNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
 
 class ValueReader {
   readonly faults: YamlFault[] = []
-  readonly #isVerbatim: (path: Path) => boolean
+  readonly #scalars: ScalarReading
   readonly #anchors = new Map<string, unknown>()
   readonly #open = new Set<unknown>()
   #nodes = 0
   #isOver = false
 
-  constructor(isVerbatim: (path: Path) => boolean) {
-    this.#isVerbatim = isVerbatim
+  constructor(scalars: ScalarReading) {
+    this.#scalars = scalars
   }
 
   read(node: unknown, path: Path): unknown {
@@ -73,12 +82,22 @@ class ValueReader {
   #readScalar(scalar: Scalar, path: Path): unknown {
     if (scalar.anchor !== undefined) this.#anchors.set(scalar.anchor, scalar)
     const { value, source } = scalar
-    if ((typeof value === 'number' || typeof value === 'boolean') && this.#isVerbatim(path)) return source ?? `${value}`
+    const { isVerbatim, keepsDigits = false } = this.#scalars
+    if ((typeof value === 'number' || typeof value === 'boolean') && isVerbatim?.(path)) return source ?? `${value}`
+    if (typeof value === 'number' && keepsDigits) return this.#exact(scalar, value, path)
     if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value)) {
       const message = `${pathText(path)}: ${source ?? value} is too large to be kept exactly; put it in quotes`
       this.#report('invalid_value', message, scalar, path)
     }
     return typeof value === 'string' ? shared(value) : value
+  }
+
+  /** What JSON has no notation for, such as `.inf` and `0x1F`, is what YAML makes of it, as far as it is a number there. */
+  #exact(scalar: Scalar, value: number, path: Path): unknown {
+    const source = scalar.source ?? String(value)
+    const exact = jsonNumber.test(source) ? parseLossless(source) : value
+    if (isRawNumber(exact) || Number.isFinite(value)) return exact
+    return this.#report('invalid_value', `${pathText(path)}: ${source} is no number in JSON`, scalar, path)
   }
 
   #readAlias(alias: { readonly source: string }, path: Path): unknown {

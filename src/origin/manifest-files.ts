@@ -94,7 +94,8 @@ async function addOne(files: FilesAtHand, incoming: Incoming): Promise<ManifestW
 /** What the file of a new document is called, without its ending. */
 export function baseName({ kind, name }: DocumentName): string {
   // A name of 253 characters and its kind do not fit into a file name: the hash tells two shortened ones apart.
-  const full = `${kebabOf(kind)}-${name}`
+  // Endings that make a file something else than a manifest.
+  const full = `${kebabOf(kind)}-${name}`.replace(/\.(test|sops)$/, '-$1')
   return full.length <= 200 ? full : `${full.slice(0, 180)}-${canonicalHash(full).slice(0, 12)}`
 }
 

@@ -4,6 +4,7 @@ import { join, sep } from 'node:path'
 import { promisify } from 'node:util'
 import type { Problem } from '../manifest/manifest.ts'
 import { problem, startOf } from '../manifest/problem.ts'
+import { isTestFile } from '../manifest/test-file.ts'
 import { concurrently } from './concurrently.ts'
 import { codeOf, isGone, readProblem, signatureOf } from './file-entry.ts'
 
@@ -24,9 +25,9 @@ export interface Listing {
 const stat = promisify(statCallback)
 const parallelStats = 32
 
-/** Manifest files end so. */
+/** Manifest files end so; tests of workflows are none. */
 export function isManifestFile(name: string): boolean {
-  return /\.(ya?ml|json)$/.test(name) && !isIgnored(name)
+  return /\.(ya?ml|json)$/.test(name) && !isTestFile(name) && !isIgnored(name)
 }
 
 /** Names that are never looked at: hidden ones, what editors leave behind, installed packages. */

@@ -4,6 +4,7 @@ import type { ManifestTree } from '../manifest/manifest-tree.ts'
 import type { EventEntry } from '../observe/events.ts'
 import type { ResourceStatus, StatusReport } from '../observe/status.ts'
 import type { Plan } from '../reconcile/plan.ts'
+import type { CaseReport } from '../test-report.ts'
 import type { DeadLetterApi } from './dead-letter-api.ts'
 import type { TapApi } from './tap-api.ts'
 
@@ -158,10 +159,37 @@ export interface ValidateReport {
   readonly files: number
   readonly manifests: number
   readonly problems: readonly Problem[]
+  /** What a person should know though nothing is wrong. */
+  readonly warnings: readonly Problem[]
 }
 
 /** A file buffer: of a workflow, or in a directory. */
 export type BufferChoice = { readonly workflow: string } | { readonly dir: string }
+
+/** Which tests of workflows are run. */
+export interface TestChoice {
+  /** Files and directories, absolute; the manifests directory when empty. */
+  readonly paths: readonly string[]
+  /** What places are relative to, absolute. */
+  readonly root: string
+  /** Only cases whose `test/case` has this in it; `*` stands for anything. */
+  readonly pattern?: string
+}
+
+export interface TestProgress {
+  readonly done: number
+  readonly total: number
+}
+
+/** What `hermes test` came to. */
+export interface TestReport {
+  /** Of tests. */
+  readonly files: number
+  /** Those that were run, in the order of files and documents. */
+  readonly cases: readonly CaseReport[]
+  /** What kept tests from being run. */
+  readonly problems: readonly Problem[]
+}
 
 /** One readiness check; `run` throws when it does not hold, and may give a word on how it does. */
 export interface Check {
@@ -208,6 +236,11 @@ export interface Hermes extends AsyncDisposable {
    * cannot be read. Touches no database.
    */
   buffer(which: BufferChoice, verify: boolean, watch?: BufferWatch): Promise<BufferReport>
+  /**
+   * Runs tests of workflows: each between its source and its sinks, neither of which is opened. The workflows are those of
+   * the manifests directory. Touches no database, no network and no secret. Throws `not_found` where there are no tests.
+   */
+  test(choice: TestChoice, signal: AbortSignal, onProgress?: (progress: TestProgress) => void): Promise<TestReport>
   /** `text` with the secrets' values taken out; for logs. */
   mask(text: string): string
 }

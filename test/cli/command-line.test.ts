@@ -94,7 +94,7 @@ describe('hermes init', () => {
 describe('hermes schema', () => {
   it('lists the kinds, and prints the schema that is committed', async () => {
     expect((await place.hermes('schema')).stdout).toMatch(
-      /^Connection {2}.+\nSourceDefinition {2}.+\nWorkflow {2}.+\n$/,
+      /^Connection {2}.+\nSourceDefinition {2}.+\nWorkflow {2}.+\nWorkflowTest {2}.+\n$/,
     )
     const { stdout } = await place.hermes('schema', 'source')
     expect(JSON.parse(stdout)).toMatchObject({ title: 'SourceDefinition', type: 'object' })
@@ -120,6 +120,7 @@ describe('completion', () => {
     [[''], expect.stringMatching(/^serve\nplan\n.*completion\n$/s)],
     [['re'], 'reconcile\nresume\n'],
     [['list', 'S'], 'SourceDefinition\n'],
+    [['schema', 'W'], 'Workflow\nWorkflowTest\n'],
     [['completion', ''], 'bash\nzsh\nfish\n'],
     [['get', '--ro'], '--rows\n'],
     [['--data-dir', 'x', 'serve', '--dr'], '--drain\n'],

@@ -28,6 +28,8 @@ describe('what is read', () => {
       '.a.yaml.swp',
       'x.yaml.swp',
       'README.md',
+      'a.test.yaml',
+      'deep/a.test.yml',
     ]) {
       await directory.write(ignored, sourceText('never'))
     }

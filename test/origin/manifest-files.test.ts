@@ -39,6 +39,13 @@ describe('adding', () => {
     expect(namesOf(await directory.read())).toEqual(['a', 'other'])
   })
 
+  test.each(['x.test', 'x.sops'])('a resource called %s gets a file that is read as a manifest', async (name) => {
+    await using directory = await WatchedDirectory.create()
+    const file = `source-definition-${name.replace('.', '-')}.yaml`
+    expect(await filesOf(directory).add(sourceText(name))).toMatchObject([{ file }])
+    expect(namesOf(await directory.read())).toEqual([name])
+  })
+
   test('nothing is written when anything is wrong', async () => {
     await using directory = await WatchedDirectory.create()
     await directory.write('a.yaml', sourceText('a'))

@@ -23,18 +23,19 @@ export function completeVerb(verbs: Verbs): Verb {
       environment.stdout.write(fitting.map((each) => `${each}\n`).join(''))
 
       async function wordsOf(verb: string | undefined): Promise<readonly string[]> {
-        return verb === undefined ? Object.keys(verbs) : await operandsOf(verb, config)
+        return verb === undefined ? Object.keys(verbs) : await operandsOf(verb, before, config)
       }
     },
   }
 }
 
-/** The kinds, keys or words that a verb takes. */
-async function operandsOf(verb: string, config: () => Config): Promise<readonly string[]> {
+/** The kinds, keys or words that a verb takes after those before. */
+async function operandsOf(verb: string, before: readonly string[], config: () => Config): Promise<readonly string[]> {
   switch (verb) {
     case 'list':
-    case 'schema':
       return knownKinds
+    case 'schema':
+      return [...knownKinds, 'WorkflowTest']
     case 'get':
     case 'tree':
     case 'delete':
@@ -43,17 +44,23 @@ async function operandsOf(verb: string, config: () => Config): Promise<readonly 
     case 'reconcile':
       return await keys(config())
     case 'run':
-      return (await keys(config())).filter((key) => key.startsWith('SourceDefinition/')).map((key) => key.slice(17))
+      return await names('SourceDefinition', config())
     case 'trace':
       return await tables(config())
+    case 'tap':
+    case 'top':
+      return await names('Workflow', config())
     case 'dead-letters':
-      return ['list', 'show', 'retry', 'drop']
+    case 'buffer':
+      return actions[verb].some((each) => before.includes(each)) ? await names('Workflow', config()) : actions[verb]
     case 'completion':
       return ['bash', 'zsh', 'fish']
     default:
       return []
   }
 }
+
+const actions = { 'dead-letters': ['list', 'show', 'retry', 'drop'], buffer: ['inspect', 'verify'] } as const
 
 async function optionsOf(entry: VerbEntry | undefined): Promise<readonly string[]> {
   const command = new Command()
@@ -70,6 +77,11 @@ async function tables(config: Config): Promise<readonly string[]> {
   const service = await runningService(config)
   const found = (await service?.status())?.resources.flatMap(({ table }) => table ?? []) ?? []
   return [...new Set(found)].toSorted()
+}
+
+async function names(kind: string, config: Config): Promise<readonly string[]> {
+  const found = (await keys(config)).filter((key) => key.startsWith(`${kind}/`))
+  return found.map((key) => key.slice(kind.length + 1))
 }
 
 /** From the service; with none from what was written back, by the names of its files. */

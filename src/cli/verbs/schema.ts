@@ -5,7 +5,7 @@ import type { Verb } from '../verb.ts'
 
 /** `hermes schema [KIND]`: the JSON Schema of a kind's manifests; without one, the kinds. */
 export const schema: Verb = {
-  define: (command) => command.argument('[kind]', 'Connection, SourceDefinition'),
+  define: (command) => command.argument('[kind]', 'Connection, SourceDefinition, Workflow, WorkflowTest'),
   examples: [
     ['hermes schema', 'the kinds there are'],
     ['hermes schema Manifest > manifest.json', 'for files with documents of several kinds'],
@@ -44,4 +44,5 @@ function readSchemas(): readonly PublishedSchema[] {
       const { title, description } = JSON.parse(text) as { title?: string; description?: string }
       return { title: title ?? file, description: description ?? '', text }
     })
+    .toSorted((one, other) => (one.title < other.title ? -1 : 1))
 }

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { dirname, relative, resolve } from 'node:path'
 import type { Problem } from '../../manifest/manifest.ts'
 import { counted } from '../display.ts'
 import { exitCodes } from '../environment.ts'
@@ -10,7 +10,7 @@ import { problemText } from '../problem-text.ts'
 import { withHermes } from '../reach.ts'
 import type { Verb } from '../verb.ts'
 
-/** `hermes validate [PATH]`: every problem of every file, with its place and what to do. Exit code 0 or 1. */
+/** `hermes validate [PATH]`: every problem of every file, with its place and what to do. Warnings are told as well. Exit code 0, 1 with problems. */
 export const validate: Verb = {
   define: (command) =>
     command
@@ -27,21 +27,32 @@ export const validate: Verb = {
     const report = await withHermes({ config: settings, environment, readOnly: true }, (hermes) =>
       hermes.validate(path),
     )
-    const root = shownPath(rootOf(path ?? settings.manifestsDir), environment.cwd)
-    const { problems, files, manifests } = report
+    const root = shownPath(rootOf(path ?? settings.manifestsDir, settings.manifestsDir), environment.cwd)
+    const { problems, warnings, files, manifests } = report
     await print(environment.stdout, options.output, report, () => {
-      const textOf = (problem: Problem): string =>
-        options.output === 'github' ? githubAnnotation(problem, root) : problemText(problem, environment.stdout, root)
-      const found = problems.map(textOf).join('')
-      const { isTerminal } = environment.stdout
-      const counts = [counted(files, 'file', isTerminal), counted(manifests, 'manifest', isTerminal)]
-      return `${found}${counts.join(', ')}, ${counted(problems.length, 'problem', isTerminal)}\n`
+      const { stdout } = environment
+      const textOf = (problem: Problem, level: 'error' | 'warning'): string =>
+        options.output === 'github'
+          ? githubAnnotation(problem, root, level)
+          : problemText(problem, stdout, root, level === 'error' ? 'red' : 'yellow')
+      const found = [
+        ...problems.map((each) => textOf(each, 'error')),
+        ...warnings.map((each) => textOf(each, 'warning')),
+      ]
+      const counts = [
+        counted(files, 'file', stdout.isTerminal),
+        counted(manifests, 'manifest', stdout.isTerminal),
+        counted(problems.length, 'problem', stdout.isTerminal),
+        ...(warnings.length === 0 ? [] : [counted(warnings.length, 'warning', stdout.isTerminal)]),
+      ]
+      return `${found.join('')}${counts.join(', ')}\n`
     })
     return problems.length === 0 ? exitCodes.done : exitCodes.failed
   },
 }
 
 /** What places are relative to. */
-function rootOf(path: string): string {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() === true ? dirname(path) : path
+function rootOf(path: string, manifestsDir: string): string {
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return path
+  return relative(manifestsDir, path).startsWith('..') ? dirname(path) : manifestsDir
 }

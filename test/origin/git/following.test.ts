@@ -18,6 +18,14 @@ describe('what is followed', () => {
     expect(namesOf(snapshot)).toEqual(['a'])
   })
 
+  test('manifests, and no tests of workflows', async () => {
+    await using upstream = await Upstream.create()
+    await upstream.commit({ 'a.yaml': sourceText('a'), 'b.test.yaml': 'spec: [', 'c/d.test.yml': sourceText('d') })
+    await using followed = await FollowedRepository.open(upstream.path)
+    const snapshot = await followed.read()
+    expect([namesOf(snapshot), snapshot.problems]).toEqual([['a'], []])
+  })
+
   test('the default branch keeps its name when the server is away at the next start', async () => {
     await using upstream = await Upstream.create('--initial-branch=trunk')
     const commit = await upstream.commit(source('a'), { branch: 'trunk' })
