@@ -11,6 +11,7 @@ import {
   streamSources,
   validators,
 } from '../src/connectors/index.ts'
+import { ownTableSink } from '../src/connectors/sinks/workflow-table.ts'
 import { errorTable } from '../src/errors.ts'
 import { publishedSchema, schemaFile } from '../src/manifest/schema.ts'
 import { kinds } from '../src/resources/kinds.ts'
@@ -18,6 +19,7 @@ import { workflowSchema } from '../src/resources/workflow-spec.ts'
 import { workflowTestKind } from '../src/resources/workflow-test-spec.ts'
 import { cliReference } from './cli-reference.ts'
 import { connectorReference, workflowReference } from './connector-reference.ts'
+import { connectorTypes, type Rooms } from './connector-types.ts'
 import { errorReference } from './error-reference.ts'
 import type { Schema } from './schema-fields.ts'
 
@@ -35,6 +37,31 @@ function workflowFields(): Schema {
   const { properties } = workflowSchema(connectors) as { properties: Schema }
   const places = new Set(['source', 'validate', 'steps', 'buffer'])
   return { properties: Object.fromEntries(Object.entries(properties).filter(([name]) => !places.has(name))) }
+}
+
+/** The types of a pipeline in a program: what only a service has is left out. */
+function pipelineTypes(): string {
+  const { webhook: _webhook, dead_letter: _letters, workflow: _source, ...Sources } = streamSources
+  const { workflow: _sink, ...others } = sinks
+  const Sinks = { ...others, table: ownTableSink }
+  const { properties } = workflowSchema({
+    sources: {},
+    validators: {},
+    steps: {},
+    buffers: {},
+    sinks: {},
+  }) as unknown as Described
+  const rooms = { Sources, Validators: validators, Steps: steps, Buffers: buffers, Sinks } as unknown as Rooms
+  const { http } = connectionSchemas
+  return connectorTypes(rooms, {
+    SinkFields: { ...properties.sinks?.items, description: 'What is said of a sink beside its connector.' },
+    Delivery: properties.delivery as Schema,
+    HttpConnection: http,
+  })
+}
+
+interface Described {
+  readonly properties: Readonly<Record<string, Schema & { readonly items?: Schema }>>
 }
 
 const jsonText = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`
@@ -77,6 +104,7 @@ async function generate(): Promise<Map<string, string>> {
     tests: workflowTestKind.spec,
   }
   files.set('docs/reference/workflows.md', workflowReference(workflow))
+  files.set('src/library/connector-types.ts', pipelineTypes())
   files.set('docs/reference/cli.md', await cliReference())
   return files
 }

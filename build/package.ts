@@ -11,13 +11,15 @@ const target = join(dist, 'package')
 interface PackageJson {
   readonly [field: string]: unknown
   readonly files: readonly string[]
+  readonly exports: Readonly<Record<string, unknown>>
 }
 
-/** What a user of the package needs: nothing to develop with, and their own Node. */
+/** What a user of the package needs: nothing to develop with, their own Node, and the compiled entry with its types. */
 function publishedPackage(source: PackageJson): PackageJson {
   const { devDependencies, optionalDependencies, scripts, ...rest } = source
   void [devDependencies, optionalDependencies, scripts]
-  return { ...rest, files: ['bin', 'dist', 'schemas'] }
+  const entry = { types: './dist/index.d.ts', default: './dist/index.js' }
+  return { ...rest, exports: { ...source.exports, '.': entry }, files: ['bin', 'dist', 'schemas'] }
 }
 
 /** The compiler rewrites imports; the files that workers start from stand in URLs. */

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { root } from '../architecture.ts'
+import { consumer } from './consumer.ts'
 
 const folder = join(root, 'dist/package')
 
@@ -47,6 +48,39 @@ describe('the published package', () => {
     } finally {
       rmSync(place, { recursive: true, force: true })
     }
+  })
+
+  it('is a library whose documented programs compile and run', { timeout: 120_000 }, () => {
+    using project = consumer(folder)
+    const page = readFileSync(join(root, 'docs/guides/library.md'), 'utf8')
+    const programs = [...page.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, program = '']) => program)
+    for (const [index, program] of programs.entries()) project.write(`program-${index}.ts`, program)
+    project.write('orders.jsonl', '{"amount":50}\n{"amount":150}\n')
+    project.write(
+      'wrong.ts',
+      "import { pipeline } from 'hermes'\nawait pipeline({ source: { file: { pth: 'a' } }, sinks: [] })\n",
+    )
+
+    expect(project.compile()).toMatch(/^wrong\.ts\(2,\d+\): error TS\d+: .*'pth' does not exist.*\n$/)
+    const printed = programs.map((_, index) => project.run(`program-${index}.ts`))
+    expect(printed).toEqual([
+      "{ file: { written: 1, rejected: 0, failures: 0, breaker: 'closed' } }\n",
+      expect.stringMatching(/^\d+\n/),
+      '',
+      '',
+      'stopped 0\n',
+    ])
+    const sums = printed[1]?.trim().split('\n').map(Number) ?? []
+    expect(sums.reduce((sum, each) => sum + each, 0)).toBe((900 * 1_101) / 2)
+    expect(project.read('rejected.jsonl')).toMatch(
+      /^\{"message":\{"amont":130\},"stage":"steps\[0\]\.filter","reason":".*"\}\n$/,
+    )
+    expect(project.read('pages.jsonl').trim().split('\n')).toHaveLength(40)
+    expect(project.run('program-2.ts')).toBe('')
+    expect(project.read('pages.jsonl').trim().split('\n')).toHaveLength(40)
+    const [first = ''] = programs
+    expect(first).toBe(readFileSync(join(root, 'examples/library/large-orders.ts'), 'utf8'))
+    expect(first.trim().split('\n').length).toBeLessThanOrEqual(10)
   })
 
   it('starts its workers from compiled files', () => {

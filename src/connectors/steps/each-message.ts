@@ -1,4 +1,4 @@
-import type { Batch } from '../../stream/batch.ts'
+import type { Batch, Meta } from '../../stream/batch.ts'
 import { pick, valueBatch, withValues } from '../../stream/batches.ts'
 import type { Failure, Stepped } from '../../stream/step.ts'
 
@@ -81,6 +81,11 @@ class Outcome {
 /** A batch without messages, which holds on to none; it stands where the other does. */
 export function emptyOf({ position }: Batch): Batch {
   return valueBatch([], position)
+}
+
+/** What is known of one of the messages that another one was made into. */
+export function partOf(meta: Meta, place: number): Meta {
+  return meta.id === undefined ? meta : { ...meta, id: `${meta.id}#${place}` }
 }
 
 /** What failed and why, of a bounded length whatever the message holds. */

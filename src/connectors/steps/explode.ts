@@ -5,7 +5,7 @@ import { valueBatch } from '../../stream/batches.ts'
 import type { Failure, StepConnector, Stepped } from '../../stream/step.ts'
 import { parseJsonPath } from '../json-path.ts'
 import { fieldHint, fieldPattern, withField } from './copy-on-write.ts'
-import { emptyOf, failureReason } from './each-message.ts'
+import { emptyOf, failureReason, partOf } from './each-message.ts'
 import { MessageVariables, messageExpression } from './message-scope.ts'
 
 const config = {
@@ -77,8 +77,4 @@ function exploded(
   }
   const made = values.length === 0 ? emptyOf(batch) : valueBatch(values, batch.position, metas)
   return { batch: batch.size === 0 ? batch : made, failures, filtered }
-}
-
-function partOf(meta: Meta, place: number): Meta {
-  return meta.id === undefined ? meta : { ...meta, id: `${meta.id}#${place}` }
 }
