@@ -17,10 +17,12 @@ export interface ChildOptions {
   readonly env?: Readonly<Record<string, string>>
   /** The signal that the script ends itself with. */
   readonly endsBy?: NodeJS.Signals
+  /** Node's. */
+  readonly flags?: readonly string[]
 }
 
 function launch(script: string, args: readonly string[], options: ChildOptions): ChildProcess {
-  return spawn(process.execPath, [join(root, script), ...args], {
+  return spawn(process.execPath, [...(options.flags ?? []), join(root, script), ...args], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     env: { ...process.env, ...options.env },

@@ -24,10 +24,19 @@ export const sqliteDestination: Destination = {
   },
 }
 
-const columnsSql = `select string_agg(format('%I %s%s', attname, format_type(atttypid, atttypmod),
+const columnsSql = (table: string): string =>
+  `select string_agg(format('%I %s%s', attname, format_type(atttypid, atttypmod),
     case when attnotnull then ' not null' else '' end), ', ' order by attnum) as sql
-  from pg_attribute where attrelid = 'trades'::regclass and attnum > 0 and not attisdropped`
-const indexesSql = `select pg_get_indexdef(indexrelid) as sql from pg_index where indrelid = 'trades'::regclass`
+  from pg_attribute where attrelid = '${table}'::regclass and attnum > 0 and not attisdropped`
+const indexesSql = (table: string): string =>
+  `select pg_get_indexdef(indexrelid) as sql from pg_index where indrelid = '${table}'::regclass`
+
+/** Statements that make a table as the one that is there, with its indexes. */
+export async function postgresTables(url: string, table: string): Promise<string[]> {
+  const [columns] = await query<{ sql: string }>(url, columnsSql(table))
+  const indexes = await query<{ sql: string }>(url, indexesSql(table))
+  return [`create table ${table} (${columns?.sql})`, ...indexes.map(({ sql }) => sql)]
+}
 
 export const postgresDestination: Destination = {
   name: 'postgres',
@@ -39,11 +48,7 @@ export const postgresDestination: Destination = {
       [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
     }
   },
-  tables: async (url) => {
-    const [columns] = await query<{ sql: string }>(url, columnsSql)
-    const indexes = await query<{ sql: string }>(url, indexesSql)
-    return [`create table trades (${columns?.sql})`, ...indexes.map(({ sql }) => sql)]
-  },
+  tables: (url) => postgresTables(url, 'trades'),
   count: async (url) => {
     const [row] = await query<{ rows: string }>(url, 'select count(distinct id) as rows from trades')
     return Number(row?.rows)
