@@ -40,6 +40,10 @@ export class Service {
     })
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0
+  }
+
   /** The last it printed; for a failing test's message. */
   get output(): string {
     return this.#output

@@ -1,51 +1,52 @@
-import { appendFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Random } from '../random.ts'
 import type { Home } from '../store/homes.ts'
 import type { KillFigures, KillOptions } from './kill-rounds.ts'
+import { type FeedType, feeds, KEYS, type MessageFeed } from './message-feeds.ts'
 import { Service } from './service.ts'
 
 export type BufferType = 'memory' | 'file'
 
 export interface WorkflowOptions extends Pick<KillOptions, 'home' | 'rounds' | 'until' | 'seed' | 'onRound'> {
   readonly buffer: BufferType
+  /** Where messages come from; a file when left out. */
+  readonly feed?: FeedType
 }
 
-const KEYS = 7
 const NAME = 'prices'
 
 /**
- * Lines are written to a file that is rotated now and then; a workflow takes them to a file and into a table, and is
- * changed meanwhile; the service is killed again and again. In the end every line is in both, in the table once, and
- * within a key in the order of the source. Throws at the first difference, naming seed and round.
+ * A workflow takes messages to a file and into a table, and is changed meanwhile; things happen to its source, and the
+ * service is killed again and again. In the end every message is in both, in the table once, and within a key in the
+ * order of the source. Throws at the first difference, naming seed and round.
  */
 export async function workflowRounds(options: WorkflowOptions): Promise<KillFigures> {
   const started = Date.now()
   const { until = Number.POSITIVE_INFINITY, seed } = options
   const directory = await mkdtemp(join(tmpdir(), 'hermes-kill-'))
-  const world = new LineWorld(directory, options.buffer, new Random(seed))
+  await using closing = new AsyncDisposableStack()
+  closing.defer(() => rm(directory, { recursive: true, force: true }))
+  const feed = closing.use(await feeds[options.feed ?? 'file'](directory))
+  const world = new LineWorld({ directory, buffer: options.buffer, feed, random: new Random(seed) })
   await world.start()
   let round = 0
   let interrupted = 0
   let rows = 0
-  try {
-    while (round < options.rounds && Date.now() < until) {
-      round += 1
-      if (await killRound(world, options.home)) interrupted += 1
-      const service = new Service({ home: directory, database: options.home.url })
-      try {
-        rows = await world.settled(options.home)
-      } catch (error) {
-        throw new Error(`seed ${seed}, round ${round}: ${String(error)}\n${service.output}`, { cause: error })
-      } finally {
-        await service.kill()
-      }
-      options.onRound?.(round)
+  while (round < options.rounds && Date.now() < until) {
+    round += 1
+    if (await killRound(world, options.home)) interrupted += 1
+    const service = new Service({ home: directory, database: options.home.url })
+    try {
+      rows = await world.settled(options.home)
+    } catch (error) {
+      throw new Error(`seed ${seed}, round ${round}: ${String(error)}\n${service.output}`, { cause: error })
+    } finally {
+      await service.kill()
     }
-  } finally {
-    await rm(directory, { recursive: true, force: true })
+    options.onRound?.(round)
   }
   return { rounds: round, interrupted, rows, seconds: (Date.now() - started) / 1_000 }
 }
@@ -68,20 +69,30 @@ async function killRound(world: LineWorld, home: Home): Promise<boolean> {
   }
 }
 
-class LineWorld {
+interface LineWorldParts {
   readonly directory: string
+  readonly buffer: BufferType
+  readonly feed: MessageFeed
   readonly random: Random
-  readonly #buffer: BufferType
+}
+
+class LineWorld {
+  readonly #parts: LineWorldParts
   #written = 0
   #version = 0
-  #rotations = 0
-  /** Before a workflow ran for the first time it knows nothing of files that were rotated away. */
+  /** Before a workflow ran for the first time it knows nothing of what was there and is gone. */
   #hasRun = false
 
-  constructor(directory: string, buffer: BufferType, random: Random) {
-    this.directory = directory
-    this.random = random
-    this.#buffer = buffer
+  constructor(parts: LineWorldParts) {
+    this.#parts = parts
+  }
+
+  get directory(): string {
+    return this.#parts.directory
+  }
+
+  get random(): Random {
+    return this.#parts.random
   }
 
   get written(): number {
@@ -89,57 +100,53 @@ class LineWorld {
   }
 
   async start(): Promise<void> {
-    for (const name of ['in', 'out', 'manifests']) await mkdir(join(this.directory, name), { recursive: true })
+    for (const name of ['out', 'manifests']) await mkdir(join(this.directory, name), { recursive: true })
     await this.change()
   }
 
   /** Another version of the workflow: the steps differ, nothing of the source and the sinks. */
   async change(): Promise<void> {
     this.#version += 1
-    const text = `
-apiVersion: hermes/v1
-kind: Workflow
-metadata: { name: ${NAME} }
-spec:
-  source: { file: { path: ../in/lines.jsonl, poll: 100ms } }
-  steps:
-    - filter: message.id >= 0
-    - set: { version: "${this.#version}" }
-  buffer: { ${this.#buffer}: {} }
-  delivery: { key: string(message.key), idempotencyKey: string(message.id) }
-  sinks:
-    - { name: lines, file: { path: ../out/lines.jsonl } }
-    - { name: rows, table: { name: workflow_rows, primaryKey: [id] } }
-`
+    const { feed, buffer } = this.#parts
+    const table = { name: 'workflow_rows', primaryKey: ['id'] }
+    const spec = {
+      source: feed.source,
+      steps: [
+        { filter: `${feed.path}.id >= 0` },
+        { set: { $: feed.path } },
+        { set: { version: String(this.#version) } },
+      ],
+      buffer: { [buffer]: {} },
+      delivery: { key: `string(${feed.path}.key)`, idempotencyKey: `string(${feed.path}.id)` },
+      sinks: [
+        { name: 'lines', file: { path: '../out/lines.jsonl' } },
+        { name: 'rows', table },
+      ],
+    }
+    const text = JSON.stringify({ apiVersion: 'hermes/v1', kind: 'Workflow', metadata: { name: NAME }, spec })
     const path = join(this.directory, 'manifests', 'workflow.yaml')
     await writeFile(`${path}.tmp`, text)
     await rename(`${path}.tmp`, path)
   }
 
-  /** So many lines in some portions, with a rotation between two of them now and then. */
+  /** So many messages in some portions; between two of them something happens to the source now and then. */
   async write(count: number): Promise<void> {
-    const path = join(this.directory, 'in', 'lines.jsonl')
+    const { feed, random } = this.#parts
     for (let left = count; left > 0; ) {
-      const portion = Math.min(left, this.random.between(1, 500))
-      const lines = Array.from({ length: portion }, (_, index) => {
-        const id = this.#written + index
-        return `${JSON.stringify({ id, key: id % KEYS, text: `line ${id}` })}\n`
-      })
-      await appendFile(path, lines.join(''))
+      const portion = Math.min(left, random.between(1, 500))
+      await feed.give(this.#written, this.#written + portion)
       this.#written += portion
       left -= portion
-      if (this.#hasRun && this.random.next() < 0.1) {
-        this.#rotations += 1
-        await rename(path, `${path}.${this.#rotations}`)
-      }
-      await delay(this.random.between(0, 40))
+      if (this.#hasRun && random.next() < 0.1) await feed.disturb()
+      await delay(random.between(0, 40))
     }
   }
 
   /** What is there at the moment. */
   async arrived(home: Home): Promise<{ readonly rows: number; readonly lines: readonly number[] }> {
     const text = await readFile(join(this.directory, 'out', 'lines.jsonl'), 'utf8').catch(() => '')
-    const lines = text.split('\n').flatMap((line) => (line === '' ? [] : [idOf(line)]))
+    // The last line may be half-written, or being cut off just now.
+    const lines = text.split('\n').slice(0, -1).map(idOf)
     const found = await home.witness(`SELECT count(*) AS n FROM workflow_rows`).catch(() => [{ n: 0 }])
     return { rows: Number(found[0]?.['n'] ?? 0), lines }
   }

@@ -38,7 +38,8 @@ export function connectionManifest(url: string): object {
 export function sourceManifest(source: WorldSource): object {
   const spec = {
     connection: 'api',
-    schedule: { every: '1h' },
+    // Longer than any soak: what is fetched twice in it was not due.
+    schedule: { every: '1d' },
     http: {
       path: `/data/${source.name}`,
       query: { size: String(source.size) },
