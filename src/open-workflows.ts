@@ -162,9 +162,10 @@ function openRooms(routes: RouteTable) {
 function flowStatus(health: WorkflowHealth, counts: WorkflowCounts, deadLetters: number): FlowStatus {
   const known = new Map(health.sinks.map((sink) => [sink.name, sink]))
   const sinks = [...counts.sinks].map(([name, { written, writtenPerSecond, rejected }]) => {
-    const { breaker = 'closed', parked = 0, writeSize, error } = known.get(name) ?? {}
+    const { breaker = 'closed', parked = 0, writeSize, writesAtOnce, error } = known.get(name) ?? {}
     const now = {
       ...(writeSize === undefined ? {} : { writeSize }),
+      ...(writesAtOnce === undefined ? {} : { writesAtOnce }),
       ...(error === undefined ? {} : { error: told(error) }),
     }
     return { name, breaker, written, writtenPerSecond, rejected, parked, ...now }

@@ -49,12 +49,18 @@ function workflowRow({ name, state, flow }: ResourceStatus): readonly Cell[] {
 }
 
 function sinkRow(sink: FlowStatus['sinks'][number]): readonly Cell[] {
-  const { name, writtenPerSecond, written, rejected, breaker, writeSize, parked } = sink
+  const { name, writtenPerSecond, written, rejected, breaker, parked } = sink
   const isAway = breaker !== 'closed'
   const shown: Cell = isAway ? { text: breaker, style: 'yellow' } : breaker
-  const size = writeSize === undefined ? undefined : formatCount(writeSize, true)
   const counts = [formatRate(writtenPerSecond), formatCount(written, true), some(parked)] as const
-  return [`  → ${name}`, undefined, ...counts, undefined, some(rejected), shown, size]
+  return [`  → ${name}`, undefined, ...counts, undefined, some(rejected), shown, batchText(sink)]
+}
+
+/** Messages of a batch, and batches at once where there may be several: `10,000×4`. */
+function batchText({ writeSize, writesAtOnce = 1 }: FlowStatus['sinks'][number]): string | undefined {
+  if (writeSize === undefined) return undefined
+  const size = formatCount(writeSize, true)
+  return writesAtOnce === 1 ? size : `${size}×${writesAtOnce}`
 }
 
 function some(count: number): string | undefined {

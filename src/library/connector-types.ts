@@ -1211,6 +1211,8 @@ export interface SinkFields {
      */
     readonly every?: string | number
   }
+  /** Writes under way at once, at most, for sinks that take several: how many there are adapts to how long they take. Messages of one key are never written side by side. Left out: one, and more where that keeps the order: with `delivery.key`, and in the channels and streams of redis. */
+  readonly maxInFlight?: number
   /**
    * Never holds back the other sinks: what it cannot write is lost, and counted.
    *

@@ -66,6 +66,8 @@ export interface SinkStatus {
   readonly writtenPerSecond: number
   /** Messages that are written at once, at most; it adapts to how long writes take. Absent while it does not run. */
   readonly writeSize?: number
+  /** Writes that are under way at once, at most; it adapts in the same way. Absent while it does not run. */
+  readonly writesAtOnce?: number
   readonly rejected: number
   /** Messages that were refused for now, and those behind them. */
   readonly parked: number

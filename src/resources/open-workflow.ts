@@ -8,7 +8,7 @@ import type { Manifest } from '../manifest/manifest.ts'
 import { resolveTemplates } from '../manifest/templates.ts'
 import type { Store } from '../store/store.ts'
 import type { Buffer, BufferConnector } from '../stream/buffer.ts'
-import type { Connector, Context, HttpClient, Log, Secrets, Tables } from '../stream/connector.ts'
+import type { Connector, Context, HttpClient, Log, MaxInFlight, Secrets, Tables } from '../stream/connector.ts'
 import type { DeadLetters } from '../stream/dead-letter.ts'
 import { DurableLetters } from '../stream/durable-letters.ts'
 import { letterSink } from '../stream/letter-sink.ts'
@@ -23,7 +23,7 @@ import { workflowConnectors } from './workflow-kind.ts'
 import type { WorkflowConnectors, WorkflowSpec } from './workflow-spec.ts'
 import { chosenFrom, openSteps, type Registry, takesOf, withAbsolutePaths } from './workflow-stage.ts'
 import { workflowTables } from './workflow-tables.ts'
-import { type Chosen, connectionOfTable, type WorkflowView, workflowView } from './workflow-view.ts'
+import { type Chosen, connectionOfTable, type SinkView, type WorkflowView, workflowView } from './workflow-view.ts'
 
 /** Told what a workflow does. */
 export interface WorkflowObserver extends StageObserver {
@@ -110,7 +110,16 @@ export async function openWorkflow(
     const sink = openSink(each.name, each)
     const stage = `sinks.${each.name}`
     const { limits, isBestEffort } = each
-    const about = { stage, sink, limits, isBestEffort, takes: takesOf(each), observer: observer.sink(each.name) }
+    const writesAtOnce = writesAtOnceOf(chosenFrom(sinks, each), each, view)
+    const about = {
+      stage,
+      sink,
+      limits,
+      writesAtOnce,
+      isBestEffort,
+      takes: takesOf(each),
+      observer: observer.sink(each.name),
+    }
     const branch = new SinkBranch({ ...about, retry: view.retry, deadLetters, clock, random: Math.random })
     opened.push({ name: each.name, sink, branch })
   }
@@ -142,6 +151,18 @@ export async function openWorkflow(
     },
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }
+}
+
+/** Several where the sink takes them and the order that is promised is kept, or the manifest asks for it. */
+function writesAtOnceOf(
+  { maxInFlight }: { readonly maxInFlight?: MaxInFlight<never> },
+  { config, maxInFlight: asked }: SinkView,
+  { key }: WorkflowView,
+): number {
+  if (maxInFlight === undefined) return 1
+  const { standard, withoutKey } = maxInFlight
+  const isOrdered = key !== undefined || (typeof withoutKey === 'boolean' ? withoutKey : withoutKey(config as never))
+  return asked ?? (isOrdered ? standard : 1)
 }
 
 /** The client of a Connection, which may change under a workflow that runs. Throws what keeps it from being used now. */

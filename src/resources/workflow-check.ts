@@ -1,9 +1,9 @@
-import { steps as registry } from '../connectors/index.ts'
+import { steps as registry, sinks as sinkRegistry } from '../connectors/index.ts'
 import { letterFilter } from '../connectors/letter-filter.ts'
 import { type ErrorCode, errorTable, toHermesError } from '../errors.ts'
 import type { Manifest, Problem } from '../manifest/manifest.ts'
 import type { StepConnector } from '../stream/step.ts'
-import { deadLetterFields, type Keyed, type WorkflowSpec } from './workflow-spec.ts'
+import { deadLetterFields, type Keyed, type WorkflowConnectors, type WorkflowSpec } from './workflow-spec.ts'
 import { workflowView } from './workflow-view.ts'
 
 /** What a schema cannot say of a Workflow. */
@@ -16,6 +16,7 @@ export function checkWorkflow(manifest: Manifest<WorkflowSpec>): Problem[] {
     ...deadLetterProblems(manifest),
     ...circleProblems(manifest),
     ...letterSourceProblems(manifest),
+    ...inFlightProblems(manifest),
   ]
 }
 
@@ -73,6 +74,16 @@ function nameProblems(manifest: Manifest<WorkflowSpec>): Problem[] {
     seen.set(name, index)
     const message = `sinks[${other}] has the name ${name} too`
     return other === undefined ? [] : [problem(manifest, 'duplicate_name', `spec.sinks[${index}].name`, message)]
+  })
+}
+
+/** Most sinks write one batch after the other. */
+function inFlightProblems(manifest: Manifest<WorkflowSpec>): Problem[] {
+  const known: WorkflowConnectors['sinks'] = sinkRegistry
+  return workflowView(manifest).sinks.flatMap(({ type, index, maxInFlight = 1 }) => {
+    if (maxInFlight === 1 || known[type]?.maxInFlight !== undefined) return []
+    const message = `${type} writes one batch at a time`
+    return [problem(manifest, 'invalid_value', `spec.sinks[${index}].maxInFlight`, message)]
   })
 }
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { Batch } from '../stream/batch.ts'
 import { Rate } from '../stream/rate.ts'
-import type { Write } from '../stream/sink-branch.ts'
+import type { Write } from '../stream/sink-writer.ts'
 import { Taps } from '../stream/taps.ts'
 import type { WorkflowObserver } from './open-workflow.ts'
 

@@ -1,4 +1,4 @@
-import type { JsonSchema } from '../stream/connector.ts'
+import type { JsonSchema, MaxInFlight } from '../stream/connector.ts'
 
 /** A union keyed by connector type, exactly one key: `{ redis: { … } }`. */
 export type Keyed = Readonly<Record<string, unknown>>
@@ -28,6 +28,7 @@ export interface SinkClause {
   readonly name?: string
   readonly routes?: readonly string[]
   readonly batch: { readonly messages: number; readonly bytes: number; readonly every: string | number }
+  readonly maxInFlight?: number
   readonly bestEffort: boolean
   readonly [connector: string]: unknown
 }
@@ -52,10 +53,16 @@ export interface WorkflowConnectors {
 /** Fields of `deadLetter` that are no connector's. */
 export const deadLetterFields: ReadonlySet<string> = new Set(['drainFirst'])
 
-type Connectors = Readonly<Record<string, { readonly summary: string; readonly config: JsonSchema }>>
+interface Described {
+  readonly summary: string
+  readonly config: JsonSchema
+  readonly maxInFlight?: MaxInFlight<never>
+}
+
+type Connectors = Readonly<Record<string, Described>>
 
 /** Fields of a sink that are no connector's. */
-export const sinkFields: ReadonlySet<string> = new Set(['name', 'routes', 'batch', 'bestEffort'])
+export const sinkFields: ReadonlySet<string> = new Set(['name', 'routes', 'batch', 'maxInFlight', 'bestEffort'])
 
 const duration = (description: string, standard: string): JsonSchema => ({
   type: ['string', 'integer'],
@@ -158,6 +165,15 @@ export function workflowSchema({ sources, validators, steps, buffers, sinks }: W
               'Takes what a route step gave one of these names; left out: what has no route, or its own name.',
           },
           batch,
+          maxInFlight: {
+            type: 'integer',
+            minimum: 1,
+            maximum: 256,
+            description:
+              'Writes under way at once, at most, for sinks that take several: how many there are adapts to how long they ' +
+              'take. Messages of one key are never written side by side. Left out: one, and more where that keeps the ' +
+              'order: with `delivery.key`, and in the channels and streams of redis.',
+          },
           bestEffort: {
             type: 'boolean',
             default: false,

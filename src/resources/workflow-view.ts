@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { durationMs } from '../manifest/duration.ts'
 import type { Manifest } from '../manifest/manifest.ts'
 import type { BatchLimits } from '../stream/intake.ts'
-import type { RetryPolicy } from '../stream/sink-branch.ts'
+import type { RetryPolicy } from '../stream/sink-writer.ts'
 import {
   type DeadLetterClause,
   deadLetterFields,
@@ -26,6 +26,8 @@ export interface SinkView extends Chosen {
   /** The routes it takes; absent: messages without a route, and those with its own name. */
   readonly routes?: readonly string[]
   readonly limits: BatchLimits
+  /** Writes at once, as the manifest has it. */
+  readonly maxInFlight?: number
   readonly isBestEffort: boolean
 }
 
@@ -139,6 +141,7 @@ function sinksOf(clauses: readonly SinkClause[]): readonly SinkView[] {
       name,
       index,
       ...(clause.routes === undefined ? {} : { routes: clause.routes }),
+      ...(clause.maxInFlight === undefined ? {} : { maxInFlight: clause.maxInFlight }),
       limits: { messages, bytes, everyMs: durationMs(every) },
       isBestEffort: clause.bestEffort,
     }

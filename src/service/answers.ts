@@ -91,11 +91,12 @@ export const answers = {
       written: count,
       writtenPerSecond: amount,
       writeSize: count,
+      writesAtOnce: count,
       rejected: count,
       parked: count,
       error: record({ code: text, message: text }),
     },
-    ['writeSize', 'error'],
+    ['writeSize', 'writesAtOnce', 'error'],
   ),
   StatusReport: record(
     {

@@ -17,8 +17,18 @@ export interface Connector<T, Config> {
   readonly volatile?: true | ((config: Config) => boolean)
   /** For a source that makes something outside of Hermes, which would stay there. */
   readonly remains?: Remains<Config>
+  /** For a sink that takes several writes at once; absent: one. */
+  readonly maxInFlight?: MaxInFlight<Config>
   /** Opens it; `config` is validated, defaults filled in, expressions and secrets resolved. */
   open(config: Config, context: Context): Promise<T>
+}
+
+/** How many writes a sink takes at once. Those that are under way together hold no messages of one key. */
+export interface MaxInFlight<Config> {
+  /** Where the manifest does not say. */
+  readonly standard: number
+  /** Messages without a key, too: they keep their order as long as no write fails. */
+  readonly withoutKey: boolean | ((config: Config) => boolean)
 }
 
 /**

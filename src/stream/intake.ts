@@ -24,6 +24,7 @@ export class Intake {
   /** When the first of those that wait came. */
   #since = 0
   #ended = false
+  #isInterrupted = false
   #failure: { readonly error: unknown } | undefined
   #bell = Promise.withResolvers<void>()
 
@@ -58,12 +59,16 @@ export class Intake {
 
   /**
    * The next group, of at most `most` messages but for one delivery that is larger; undefined when nothing came before
-   * `until` (milliseconds since the epoch), or nothing will come any more: see `isOver`. `signal` is one that aborts that
-   * of `fill`, too.
+   * `until` (milliseconds since the epoch) or an interrupt, or nothing will come any more: see `isOver`. `signal` is one
+   * that aborts that of `fill`, too.
    */
   async take(most: number, until: number, signal: AbortSignal): Promise<Group | undefined> {
     for (;;) {
       signal.throwIfAborted()
+      if (this.#isInterrupted) {
+        this.#isInterrupted = false
+        return undefined
+      }
       const now = this.#clock.now()
       const dueAt = this.#dueAt(most)
       if (dueAt <= now) return this.#group(most)
@@ -71,6 +76,12 @@ export class Intake {
       if (this.#ended || until <= now) return undefined
       await this.#rung(signal, Math.min(dueAt, until) - now)
     }
+  }
+
+  /** Has who waits in `take`, or the next to call it, return at once: there is something else to do. */
+  interrupt(): void {
+    this.#isInterrupted = true
+    this.#ring()
   }
 
   /** Whether everything was taken, and nothing comes any more. */

@@ -1,44 +1,20 @@
 import type { Clock } from '../clock.ts'
-import { HermesError, toHermesError } from '../errors.ts'
 import type { Batch } from './batch.ts'
 import { joined, pick } from './batches.ts'
-import { Breaker, type BreakerState } from './breaker.ts'
 import type { Delivery } from './buffer.ts'
 import { type DeadLetters, deadLetter } from './dead-letter.ts'
 import { DurableLetters } from './durable-letters.ts'
-import type { Group, Trigger } from './group.ts'
+import type { Group } from './group.ts'
 import { type BatchLimits, Intake } from './intake.ts'
 import { ownDeliveries, type Share } from './own-deliveries.ts'
 import { type Parked, Parking } from './parking.ts'
 import type { Branch } from './pipeline.ts'
 import type { Rejection, Sink } from './sink.ts'
-import { WriteSize } from './write-size.ts'
-
-/** When what failed is tried again. */
-export interface RetryPolicy {
-  /** Milliseconds of the first and of the longest pause; they double in between. */
-  readonly firstMs: number
-  readonly mostMs: number
-  /** A message that is refused for now goes to the dead letters after so many tries. A sink that fails is tried for ever. */
-  readonly attempts: number
-  /** Failures in a row after which the breaker opens. */
-  readonly breakerAfter: number
-}
-
-/** One write that a sink took. */
-export interface Write {
-  readonly batch: Batch
-  /** Messages that the sink refused. */
-  readonly refused: number
-  readonly ms: number
-  /** Why it was made when it was; `retry` for what was refused before. */
-  readonly trigger: Trigger | 'retry'
-}
+import { type RetryPolicy, SinkWriter, type Write, type WriteObserver, type WriterHealth } from './sink-writer.ts'
+import { WritesInFlight } from './writes-in-flight.ts'
 
 /** Told what a branch does. */
-export interface BranchObserver {
-  wrote(write: Write): void
-  writeFailed(error: HermesError): void
+export interface BranchObserver extends WriteObserver {
   rejected(messages: number): void
 }
 
@@ -47,6 +23,8 @@ export interface SinkBranchParts extends Share {
   readonly stage: string
   readonly sink: Sink
   readonly limits: BatchLimits
+  /** Writes that the sink takes at once, at most; one when absent. */
+  readonly writesAtOnce?: number
   readonly retry: RetryPolicy
   readonly deadLetters: DeadLetters
   readonly clock: Clock
@@ -55,14 +33,9 @@ export interface SinkBranchParts extends Share {
 }
 
 /** How a branch does. */
-export interface BranchHealth {
-  readonly breaker: BreakerState
-  /** What the sink threw last, or `sink_stalled`; absent when its last write succeeded. */
-  readonly error?: HermesError
+export interface BranchHealth extends WriterHealth {
   /** Messages that were refused for now, and those behind them. */
   readonly parked: number
-  /** Messages that are written at once, at most. */
-  readonly writeSize: number
   /** Messages that were lost, as best effort allows. */
   readonly dropped: number
 }
@@ -71,66 +44,49 @@ export interface BranchHealth {
 const MOST_PARKED = 10_000
 /** The same in bytes: so many times what is written at once. */
 const MOST_PARKED_BATCHES = 2
-/** A write that takes longer than so many milliseconds shows. */
-const STALLED_MS = 60_000
-
 /**
- * Writes to one sink, in order, what the buffer gives: together what came while the sink was busy, within its limits.
- * Three verdicts: delivered; to be tried again, with pauses that double, by this branch alone; rejected, which lands in
- * the dead letters before it is acknowledged (invariant 5).
+ * Writes to one sink, in order, what the buffer gives: together what came while the sink was busy, within its limits, and
+ * several groups at once where the sink takes them. Three verdicts: delivered; to be tried again, with pauses that
+ * double, by this branch alone; rejected, which lands in the dead letters before it is acknowledged (invariant 5).
+ *
+ * Several writes are under way only while all goes well: after a failure, and while messages are parked, it is one.
  */
 export class SinkBranch implements Branch {
   readonly #parts: SinkBranchParts
-  readonly #breaker: Breaker
+  readonly #writer: SinkWriter
+  readonly #inFlight = new WritesInFlight()
   readonly #parking = new Parking()
-  readonly #size: WriteSize
   readonly #letters: DeadLetters
-  #error: HermesError | undefined
   #dropped = 0
-  /** Of the write that is under way. */
-  #writingSince: number | undefined
 
   constructor(parts: SinkBranchParts) {
-    const { retry, random } = parts
+    const { limits, writesAtOnce = 1 } = parts
     this.#parts = parts
-    this.#breaker = new Breaker({ failures: retry.breakerAfter, ...retry, random })
-    this.#size = new WriteSize(parts.limits.messages)
-    const onFailure = (error: HermesError): void => {
-      this.#error = error
-    }
-    this.#letters = new DurableLetters({ ...parts, onFailure })
+    this.#writer = new SinkWriter({ ...parts, most: { messages: limits.messages, writes: writesAtOnce } })
+    this.#letters = new DurableLetters({ ...parts, onFailure: (error) => this.#writer.blame(error) })
   }
 
   get health(): BranchHealth {
-    const now = this.#parts.clock.now()
-    const error = this.#error ?? this.#stalled(now)
-    return {
-      breaker: this.#breaker.state(now),
-      parked: this.#parking.size,
-      writeSize: this.#size.messages,
-      dropped: this.#dropped,
-      ...(error === undefined ? {} : { error }),
-    }
-  }
-
-  /** A write that does not end is no failure yet, but nobody should have to guess. */
-  #stalled(now: number): HermesError | undefined {
-    const ms = now - (this.#writingSince ?? now)
-    if (ms < STALLED_MS) return undefined
-    return new HermesError('sink_stalled', `a write has been under way for ${Math.floor(ms / 1_000)} s`)
+    return { ...this.#writer.health, parked: this.#parking.size, dropped: this.#dropped }
   }
 
   async deliver(deliveries: AsyncIterable<Delivery>, signal: AbortSignal): Promise<void> {
     const { limits, clock, isBestEffort = false } = this.#parts
     const intake = new Intake(limits, clock, isBestEffort ? (messages) => this.#drop(messages) : undefined)
     const stopped = new AbortController()
-    const filled = intake.fill(ownDeliveries(deliveries, this.#parts), AbortSignal.any([signal, stopped.signal]))
+    const ending = AbortSignal.any([signal, stopped.signal])
+    const filled = intake.fill(ownDeliveries(deliveries, this.#parts), ending)
     try {
-      while (!intake.isOver || this.#parking.size > 0) await this.#turn(intake, signal)
+      while (!intake.isOver || this.#hasWork) await this.#turn(intake, ending)
     } finally {
       stopped.abort()
-      await filled
+      await Promise.all([filled, this.#inFlight.ended()])
     }
+  }
+
+  /** Whether something that was taken in is not settled. */
+  get #hasWork(): boolean {
+    return this.#inFlight.size > 0 || this.#inFlight.isInTrouble || this.#parking.size > 0
   }
 
   get #isFull(): boolean {
@@ -139,20 +95,52 @@ export class SinkBranch implements Branch {
 
   async #turn(intake: Intake, signal: AbortSignal): Promise<void> {
     const { clock } = this.#parts
+    await this.#makeRoom(signal)
     if (this.#parking.size > 0) await this.#retryParked(signal)
     if (this.#isFull || (intake.isOver && this.#parking.size > 0)) {
       return await clock.sleep(Math.max(0, this.#parking.nextAt - clock.now()), signal)
     }
-    const group = await intake.take(this.#size.messages, this.#parking.nextAt, signal)
-    if (group !== undefined) await this.#deliverGroup(group, signal)
+    if (intake.isOver && this.#inFlight.size > 0) return await this.#inFlight.change()
+    const group = await intake.take(this.#writer.messages, this.#parking.nextAt, signal)
+    if (group === undefined) return
+    await this.#makeRoom(signal, group)
+    if (this.#takesSeveral) this.#begin(group, intake, signal)
+    else await this.#deliverGroup(group, signal)
+  }
+
+  get #takesSeveral(): boolean {
+    return (this.#parts.writesAtOnce ?? 1) > 1 && this.#parking.size === 0
+  }
+
+  /** Resolves when the next write may begin, that of `group` if it is known; what failed is written before. */
+  async #makeRoom(signal: AbortSignal, group?: Group): Promise<void> {
+    while (!this.#hasRoom(group)) await this.#inFlight.change()
+    for (const failed of this.#inFlight.takeFailed()) {
+      await this.#settle(failed, await this.#writeAgain(failed.batch, failed.trigger, signal), none, signal)
+    }
+  }
+
+  #hasRoom(group: Group | undefined): boolean {
+    if (this.#inFlight.isInTrouble || this.#parking.size > 0) return this.#inFlight.size === 0
+    return this.#inFlight.size < this.#writer.writes && (group === undefined || this.#inFlight.isFreeFor(group))
+  }
+
+  /** Writes beside the others, and wakes who waits for more when something is left of it to do. */
+  #begin(group: Group, intake: Intake, signal: AbortSignal): void {
+    const write = async (): Promise<boolean> => {
+      const rejections = await this.#writer.attempt(group.batch, group.trigger, signal)
+      if (rejections !== undefined) await this.#settle(group, rejections, none, signal)
+      return rejections !== undefined
+    }
+    this.#inFlight.begin(group, write(), () => {
+      if (this.#inFlight.isInTrouble || this.#parking.size > 0) intake.interrupt()
+    })
   }
 
   async #deliverGroup(group: Group, signal: AbortSignal): Promise<void> {
     const behind = this.#parking.size === 0 ? none : this.#behindParked(group)
     if (behind.length > 0) return await this.#deliverFree(group, behind, signal)
-    const rejections = await this.#write(group.batch, group.trigger, signal)
-    if (rejections.length === 0) group.settleAllBut(none)
-    else await this.#settle(group, rejections, none, signal)
+    await this.#settle(group, await this.#write(group.batch, group.trigger, signal), none, signal)
   }
 
   /** Delivers those that overtake nothing; the others wait. */
@@ -169,6 +157,7 @@ export class SinkBranch implements Branch {
     behind: readonly number[],
     signal: AbortSignal,
   ): Promise<void> {
+    if (refused.length === 0 && behind.length === 0) return group.settleAllBut(none)
     const later = refused.filter(({ retryable }) => retryable === true).map(({ index }) => index)
     const never = refused.filter(({ retryable }) => retryable !== true)
     await this.#bury(group.batch, never, 1, signal)
@@ -187,7 +176,7 @@ export class SinkBranch implements Branch {
 
   async #retryParked(signal: AbortSignal): Promise<void> {
     const { clock, limits } = this.#parts
-    const { messages } = this.#size
+    const { messages } = this.#writer
     const trials = this.#parking.due(clock.now(), { messages, bytes: limits.bytes })
     const tried = trials.flatMap(({ parked }) => parked)
     if (tried.length === 0) return
@@ -213,31 +202,20 @@ export class SinkBranch implements Branch {
 
   /** Tries until the sink takes the batch, but for what it refuses. One that nobody waits for is tried once. */
   async #write(batch: Batch, trigger: Write['trigger'], signal: AbortSignal): Promise<readonly Rejection[]> {
-    const { sink, clock, observer, isBestEffort = false } = this.#parts
     if (batch.size === 0) return []
+    return (await this.#writer.attempt(batch, trigger, signal)) ?? (await this.#writeAgain(batch, trigger, signal))
+  }
+
+  /** The same after a try that failed. */
+  async #writeAgain(batch: Batch, trigger: Write['trigger'], signal: AbortSignal): Promise<readonly Rejection[]> {
     for (;;) {
-      const began = clock.now()
-      this.#writingSince = began
-      try {
-        const rejections = await sink.write(batch, signal)
-        const ms = clock.now() - began
-        this.#writingSince = undefined
-        this.#breaker.succeeded()
-        this.#error = undefined
-        this.#size.wrote(batch.size, ms)
-        observer?.wrote({ batch, refused: rejections.length, ms, trigger })
-        return rejections
-      } catch (thrown) {
-        signal.throwIfAborted()
-        this.#error = toHermesError(thrown, 'connector_unavailable')
-        this.#size.failed()
-        observer?.writeFailed(this.#error)
-        this.#writingSince = undefined
-        await clock.sleep(this.#breaker.failed(clock.now(), this.#error.retryAfterMs), signal)
-        if (!isBestEffort) continue
+      await this.#writer.rest(signal)
+      if (this.#parts.isBestEffort === true) {
         this.#drop(batch.size)
         return []
       }
+      const rejections = await this.#writer.attempt(batch, trigger, signal)
+      if (rejections !== undefined) return rejections
     }
   }
 

@@ -15,7 +15,7 @@ export interface Rejection {
 export interface Sink extends AsyncDisposable {
   /**
    * Resolves when the batch is durable but for the rejections it names; throws when the whole batch may be tried again.
-   * One write at a time, unless the connector says that it takes several. The same message may come twice: by its
+   * One write at a time, unless the connector has `maxInFlight`. The same message may come twice: by its
    * meta's id a sink can tell.
    */
   write(batch: Batch, signal: AbortSignal): Promise<readonly Rejection[]>

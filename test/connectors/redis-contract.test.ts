@@ -21,6 +21,7 @@ onRedis('redis', () => {
       written: async () =>
         (await admin.xrange(key, '-', '+')).map(([, fields]) => JSON.parse(fields[1] ?? '') as unknown),
       refused: 'x'.repeat(1_000),
+      several: true,
       stall: () => proxy.become('stall'),
       [Symbol.asyncDispose]: async () => {
         await proxy[Symbol.asyncDispose]()
@@ -41,6 +42,7 @@ onRedis('redis', () => {
       written: async () =>
         (await admin.xrange(key, '-', '+')).map(([, fields]) => JSON.parse(fields[1] ?? '') as unknown),
       refused: 'x'.repeat(1_000),
+      several: true,
       once: true,
       [Symbol.asyncDispose]: async () => {
         await admin.del(key, ...(await admin.keys(`${key}:*`)))
@@ -56,6 +58,7 @@ onRedis('redis', () => {
     return {
       open: () => opened(redisSink, { url, publish: channel, maxMessageBytes: 1_000 }),
       refused: 'x'.repeat(1_000),
+      several: true,
       [Symbol.asyncDispose]: async () => {},
     }
   })

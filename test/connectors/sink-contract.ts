@@ -15,6 +15,8 @@ export interface SinkSubject extends AsyncDisposable {
   stall?(): Promise<void>
   /** Writes the same message once, however often it comes: by its id. */
   readonly once?: boolean
+  /** Takes several writes at once; they are then in the order in which they began. */
+  readonly several?: boolean
 }
 
 const encoder = new TextEncoder()
@@ -61,6 +63,18 @@ export function sinkContract(name: string, prepare: () => Promise<SinkSubject>):
         }
       })
     }
+
+    it('keeps the order of writes that are under way at once', async () => {
+      if (subject.several !== true) return
+      await using sink = await subject.open()
+      const parts = Array.from({ length: 20 }, (_, part) => ({ from: part * (part + 1), to: (part + 1) * (part + 2) }))
+      const forBoth = parts.map(({ from, to }, part) =>
+        (part % 2 === 0 ? forms.bytes : forms.values)(messages(from, to)),
+      )
+      const written = await Promise.all(forBoth.map((batch) => sink.write(batch, never)))
+      expect(written.flat()).toEqual([])
+      await expectWritten(messages(0, parts.at(-1)?.to ?? 0))
+    })
 
     it('takes an empty batch', async () => {
       await using sink = await subject.open()

@@ -26,16 +26,37 @@ interface Verdicts {
 class ScriptedSink implements Sink {
   readonly taken: number[] = []
   readonly writes: number[] = []
+  /** Writes that were under way at once, at most. */
+  most = 0
+  readonly #underWay = new Set<Batch>()
   #verdict: (batch: Batch) => Verdicts | undefined
+  #turns: (write: number) => number
 
-  constructor(verdict: (batch: Batch) => Verdicts | undefined = () => undefined) {
+  /** A write takes so many turns of the event loop, at least one. */
+  constructor(
+    verdict: (batch: Batch) => Verdicts | undefined = () => undefined,
+    turns: (write: number) => number = () => 1,
+  ) {
     this.#verdict = verdict
+    this.#turns = turns
   }
 
   async write(batch: Batch, signal: AbortSignal): Promise<readonly Rejection[]> {
-    await new Promise((resolve) => setImmediate(resolve))
-    signal.throwIfAborted()
+    for (const other of this.#underWay) expect(keysOf(batch).isDisjointFrom(keysOf(other))).toBe(true)
+    this.#underWay.add(batch)
+    this.most = Math.max(this.most, this.#underWay.size)
+    try {
+      return await this.#write(batch, signal)
+    } finally {
+      this.#underWay.delete(batch)
+    }
+  }
+
+  async #write(batch: Batch, signal: AbortSignal): Promise<readonly Rejection[]> {
+    const turns = Math.max(1, this.#turns(this.writes.length))
     this.writes.push(batch.size)
+    for (let turn = 0; turn < turns; turn += 1) await new Promise((resolve) => setImmediate(resolve))
+    signal.throwIfAborted()
     const verdict = this.#verdict(batch)
     if (verdict?.throws === true) throw new HermesError('connector_unavailable', 'the sink is away')
     const rejections: Rejection[] = []
@@ -50,6 +71,12 @@ class ScriptedSink implements Sink {
   async ping(): Promise<void> {}
 
   async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+const slowly = (): number => 5
+
+function keysOf(batch: Batch): ReadonlySet<string> {
+  return new Set(upTo(batch.size).flatMap((index) => batch.meta(index).key ?? []))
 }
 
 class KeptLetters implements DeadLetters {
@@ -125,52 +152,65 @@ describe('a branch with a sink', () => {
     const sizes = fc.array(fc.integer({ min: 0, max: 12 }), { maxLength: 12 })
     const refusals = fc.array(fc.tuple(fc.nat({ max: 80 }), fc.nat({ max: 4 }), fc.boolean()), { maxLength: 12 })
     const failures = fc.array(fc.boolean(), { maxLength: 20 })
+    const turns = fc.array(fc.nat({ max: 6 }), { minLength: 1, maxLength: 10 })
     await fc.assert(
       fc.asyncProperty(
         sizes,
         refusals,
         failures,
-        fc.integer({ min: 1, max: 4 }),
-        async (all, script, throwing, keys) => {
+        turns,
+        fc.record({
+          /** So many keys; the others have none, and are not in order where one is refused. */
+          keys: fc.integer({ min: 1, max: 4 }),
+          isKeyed: fc.boolean(),
+          writesAtOnce: fc.integer({ min: 1, max: 5 }),
+        }),
+        async (all, script, throwing, slow, { keys, isKeyed, writesAtOnce }) => {
           const count = all.reduce((sum, size) => sum + size, 0)
           const left = new Map(script.map(([value, times, forGood]) => [value, { times, forGood }]))
           let writes = 0
-          const sink = new ScriptedSink((batch) => {
-            writes += 1
-            if (throwing[writes - 1] === true) return { throws: true, refused: new Map() }
-            const refused = new Map<number, 'for now' | 'for good'>()
-            for (const value of batch.values() as readonly number[]) {
-              const rule = left.get(value)
-              const isBehind = [...refused].some(([other, kind]) => kind === 'for now' && other % keys === value % keys)
-              if (isBehind) refused.set(value, 'for now')
-              if (rule === undefined || isBehind) continue
-              if (rule.forGood) refused.set(value, 'for good')
-              else if (rule.times > 0) {
-                rule.times -= 1
-                refused.set(value, 'for now')
+          const sink = new ScriptedSink(
+            (batch) => {
+              writes += 1
+              if (throwing[writes - 1] === true) return { throws: true, refused: new Map() }
+              const refused = new Map<number, 'for now' | 'for good'>()
+              for (const value of batch.values() as readonly number[]) {
+                const rule = left.get(value)
+                const isBehind = [...refused].some(
+                  ([other, kind]) => kind === 'for now' && other % keys === value % keys,
+                )
+                if (isBehind) refused.set(value, 'for now')
+                if (rule === undefined || isBehind) continue
+                if (rule.forGood) refused.set(value, 'for good')
+                else if (rule.times > 0) {
+                  rule.times -= 1
+                  refused.set(value, 'for now')
+                }
               }
-            }
-            return { throws: false, refused }
-          })
+              return { throws: false, refused }
+            },
+            (write) => slow[write % slow.length] ?? 1,
+          )
           const deadLetters = new KeptLetters()
-          const keyOf = (value: number): string => `k-${value % keys}`
+          const keyOf = (value: number): string | undefined => (isKeyed ? `k-${value % keys}` : undefined)
           const acked: number[] = []
           const onAck = (position: unknown): void => {
             const settled = new Set([...sink.taken, ...deadLetters.values])
             expect(upTo(position as number).filter((value) => !settled.has(value))).toEqual([])
             acked.push(position as number)
           }
-          await run({ sizes: all, sinks: [sink], deadLetters, keyOf, onAck })
+          await run({ sizes: all, sinks: [sink], deadLetters, keyOf, onAck, parts: { writesAtOnce } })
+          expect(sink.most).toBeLessThanOrEqual(writesAtOnce)
           expect([...sink.taken, ...deadLetters.values].toSorted((a, b) => a - b)).toEqual(upTo(count))
           expect(acked).toEqual(acked.toSorted((a, b) => a - b))
           expect(acked.at(-1) ?? 0).toBe(count)
-          for (let key = 0; key < keys; key += 1) {
+          for (const key of isKeyed ? upTo(keys) : []) {
             const own = sink.taken.filter((value) => value % keys === key)
             expect(own).toEqual(own.toSorted((a, b) => a - b))
           }
         },
       ),
-      { numRuns: 150, seed: 20_261_121 },
+      { numRuns: 300, seed: 20_261_121 },
     )
   })
 
@@ -236,6 +276,56 @@ describe('a branch with a sink', () => {
     const branches = [branchOf(sink, { sizes: [], sinks: [], parts: { limits } })]
     await runPipeline({ source, buffer, branches, stop: never, signal: never })
     expect(sink.writes).toEqual([3, 1])
+  })
+
+  it('writes as many groups at once as its sink takes, and not the two of one key', async () => {
+    const sizes = upTo(60).map(() => 1)
+    const limits = { messages: 1, bytes: 1_000_000, everyMs: 0 }
+    const parts = { limits, writesAtOnce: 6 }
+    const free = new ScriptedSink(undefined, slowly)
+    await run({ sizes, sinks: [free], parts })
+    expect([free.most, free.taken]).toEqual([6, upTo(60)])
+    const keyed = new ScriptedSink(undefined, slowly)
+    await run({ sizes, sinks: [keyed], parts, keyOf: (value) => `${value % 3}` })
+    expect([keyed.most, keyed.taken]).toEqual([3, upTo(60)])
+    const one = new ScriptedSink(undefined, slowly)
+    await run({ sizes, sinks: [one], parts: { limits } })
+    expect([one.most, one.taken]).toEqual([1, upTo(60)])
+  })
+
+  it('writes again what failed beside others, in order, one after the other and before anything else', async () => {
+    const limits = { messages: 1, bytes: 1_000_000, everyMs: 0 }
+    let isAway = false
+    let outages = 0
+    const sink: ScriptedSink = new ScriptedSink((batch) => {
+      if (outages === 0 && batch.value(0) === 20) isAway = true
+      if (isAway && ++outages > 6) isAway = false
+      return isAway ? { throws: true, refused: new Map() } : undefined
+    })
+    const acked: unknown[] = []
+    const parts = { limits, writesAtOnce: 4 }
+    await run({ sizes: upTo(40).map(() => 1), sinks: [sink], parts, onAck: (position) => acked.push(position) })
+    expect(sink.taken).toEqual(upTo(40))
+    expect(acked).toEqual(upTo(40).map((value) => value + 1))
+    // All that was under way at 20 failed, and then 20 alone, until the sink was back.
+    expect(sink.writes).toHaveLength(40 + outages - 1)
+  })
+
+  it('does not wait for more messages to write again what failed', async () => {
+    let failures = 2
+    const sink = new ScriptedSink(() => (failures-- > 0 ? { throws: true, refused: new Map() } : undefined))
+    const source: Source = {
+      ...disposable,
+      async *read(_from, stop) {
+        yield valueBatch([0], 1)
+        await systemClock.sleep(60_000, stop).catch(() => undefined)
+      },
+    }
+    await using buffer = openMemoryBuffer({ messages: 50 })
+    const stop = new AbortController()
+    const branches = [branchOf(sink, { sizes: [], sinks: [], parts: { writesAtOnce: 4 } })]
+    await runPipeline({ source, buffer, branches, stop: stop.signal, signal: never, onAck: () => stop.abort() })
+    expect(sink.taken).toEqual([0])
   })
 
   it('takes only what is routed to it, and acknowledges the rest', async () => {

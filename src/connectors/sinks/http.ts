@@ -64,6 +64,7 @@ export const httpSink: Connector<Sink, HttpSinkConfig> = {
   type: 'http',
   summary: 'An HTTP API, by POST or PUT.',
   config,
+  maxInFlight: { standard: 8, withoutKey: false },
   open: async (settings, { http }) => new HttpSink(settings, http),
 }
 

@@ -98,6 +98,8 @@ export const redisSink: Connector<Sink, RedisSinkConfig> = {
   type: 'redis',
   summary: 'A channel, a stream or keys of a Redis server.',
   config,
+  // Of a key that is set the last value has to win; the connection keeps the order, but not when a write failed.
+  maxInFlight: { standard: 16, withoutKey: ({ set }) => set === undefined },
   open: async (settings) => {
     const writer = await writerOf(settings)
     const once = settings.idempotent === undefined ? undefined : onceFor(durationMs(settings.idempotent.ttl))
