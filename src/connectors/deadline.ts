@@ -1,4 +1,5 @@
 import { HermesError } from '../errors.ts'
+import { whenAborted } from '../when-aborted.ts'
 
 /** How long an answer is waited for, and what is done when it does not come. */
 export interface Deadline {
@@ -17,7 +18,7 @@ export function withDeadline<T>(work: Promise<T>, { ms, who, onTimeout }: Deadli
   return new Promise<T>((resolve, reject) => {
     const settle = (): void => {
       clearTimeout(timer)
-      signal.removeEventListener('abort', onAbort)
+      forget()
     }
     const timer = setTimeout(() => {
       settle()
@@ -28,7 +29,7 @@ export function withDeadline<T>(work: Promise<T>, { ms, who, onTimeout }: Deadli
       settle()
       reject(signal.reason as Error)
     }
-    signal.addEventListener('abort', onAbort, { once: true })
+    const forget = whenAborted(signal, onAbort)
     if (signal.aborted) onAbort()
     work.then(
       (value) => {

@@ -177,11 +177,34 @@ class Connection implements RedisClient {
     const [only] = commands
     if (only === undefined) return none
     if (commands.length === 1) return await this.#sentAlone(only)
-    const pipeline = this.vendor.pipeline()
-    for (const [name, ...args] of commands) pipeline.call(name, ...args)
-    const replies = (await pipeline.exec()) ?? []
-    if (replies.every(([error]) => error === null)) return none
-    return replies.map(([error]) => (error === null ? undefined : this.#failure(error)))
+    const failures: (CommandFailure | undefined)[] = []
+    await this.#answered(commands, (index, error) => {
+      failures[index] = this.#failure(error)
+    })
+    return failures.length === 0 ? none : commands.map((_, index) => failures[index])
+  }
+
+  /**
+   * Resolves when there is a reply to each, or none will come. They go out in one write to the socket; the vendor's
+   * pipeline would copy them first, and its garbage lives until the next full collection.
+   */
+  #answered(commands: readonly RedisCommand[], onFailure: (index: number, error: unknown) => void): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    let open = commands.length
+    const settle = (): void => {
+      open -= 1
+      if (open === 0) resolve()
+    }
+    const { stream } = this.vendor
+    stream.cork()
+    for (const [index, [name, ...args]] of commands.entries()) {
+      this.vendor.call(name, ...args).then(settle, (error: unknown) => {
+        onFailure(index, error)
+        settle()
+      })
+    }
+    stream.uncork()
+    return promise
   }
 
   async #sentAlone([name, ...args]: RedisCommand): Promise<readonly (CommandFailure | undefined)[]> {

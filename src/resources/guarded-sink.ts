@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts'
 import type { Batch } from '../stream/batch.ts'
 import type { Log } from '../stream/connector.ts'
 import type { Rejection, Sink } from '../stream/sink.ts'
+import { whenAborted } from '../when-aborted.ts'
 
 export interface GuardedSinkParts {
   readonly name: string
@@ -21,6 +22,7 @@ const CLOSE_MS = 5_000
 export class GuardedSink implements Sink {
   readonly #parts: GuardedSinkParts
   #opening: Promise<Sink> | undefined
+  #sink: Sink | undefined
   #isClosed = false
 
   constructor(parts: GuardedSinkParts) {
@@ -29,7 +31,7 @@ export class GuardedSink implements Sink {
   }
 
   async write(batch: Batch, signal: AbortSignal): Promise<readonly Rejection[]> {
-    const sink = await unlessAborted(this.#open(), signal)
+    const sink = this.#sink ?? (await unlessAborted(this.#open(), signal))
     return await unlessAborted(sink.write(batch, signal), signal)
   }
 
@@ -40,6 +42,7 @@ export class GuardedSink implements Sink {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true
+    this.#sink = undefined
     const opening = this.#opening
     this.#opening = undefined
     if (opening === undefined) return
@@ -62,9 +65,14 @@ export class GuardedSink implements Sink {
     if (this.#isClosed) return Promise.reject(new Error('the sink is closed'))
     const opening = this.#parts.open()
     this.#opening = opening
-    opening.catch(() => {
-      if (this.#opening === opening) this.#opening = undefined
-    })
+    opening.then(
+      (sink) => {
+        if (this.#opening === opening) this.#sink = sink
+      },
+      () => {
+        if (this.#opening === opening) this.#opening = undefined
+      },
+    )
     return opening
   }
 }
@@ -73,8 +81,17 @@ export class GuardedSink implements Sink {
 function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise, resolve, reject } = Promise.withResolvers<T>()
   const onAbort = (): void => reject(signal.reason as Error)
-  signal.addEventListener('abort', onAbort, { once: true })
+  const forget = whenAborted(signal, onAbort)
   if (signal.aborted) onAbort()
-  work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  work.then(
+    (result) => {
+      forget()
+      resolve(result)
+    },
+    (error: unknown) => {
+      forget()
+      reject(error)
+    },
+  )
   return promise
 }

@@ -13,11 +13,20 @@ export interface BatchLimits {
 /** So many groups may be waiting while one is written. */
 const AHEAD = 2
 
+export interface IntakeParts {
+  readonly limits: BatchLimits
+  readonly clock: Clock
+  /** What the sink gets of a delivery; undefined where that is nothing. */
+  readonly take: (delivery: Delivery) => Delivery | undefined
+  /** With it it never waits: what there is no room for is dropped, and told. */
+  readonly onDrop?: (messages: number) => void
+}
+
 /** Collects deliveries for a sink while it is busy, within bounds (invariant 6). */
 export class Intake {
+  readonly #parts: IntakeParts
   readonly #limits: BatchLimits
   readonly #clock: Clock
-  readonly #onDrop: ((messages: number) => void) | undefined
   readonly #waiting: Delivery[] = []
   #messages = 0
   #bytes = 0
@@ -28,11 +37,10 @@ export class Intake {
   #failure: { readonly error: unknown } | undefined
   #bell = Promise.withResolvers<void>()
 
-  /** With `onDrop` it never waits: what there is no room for is dropped, and told. */
-  constructor(limits: BatchLimits, clock: Clock, onDrop?: (messages: number) => void) {
-    this.#limits = limits
-    this.#clock = clock
-    this.#onDrop = onDrop
+  constructor(parts: IntakeParts) {
+    this.#parts = parts
+    this.#limits = parts.limits
+    this.#clock = parts.clock
   }
 
   /**
@@ -40,13 +48,16 @@ export class Intake {
    * wakes who waits in `take`.
    */
   async fill(deliveries: AsyncIterable<Delivery>, signal: AbortSignal): Promise<void> {
+    const { take, onDrop } = this.#parts
     const ring = (): void => this.#ring()
     signal.addEventListener('abort', ring)
     try {
       for await (const delivery of deliveries) {
-        if (this.#onDrop === undefined || !this.#isFull()) this.#add(delivery)
-        else this.#onDrop(delivery.batch.size)
-        while (this.#isFull() && this.#onDrop === undefined) await this.#rung(signal)
+        const own = take(delivery)
+        if (own === undefined) continue
+        if (onDrop === undefined || !this.#isFull()) this.#add(own)
+        else onDrop(own.batch.size)
+        while (this.#isFull() && onDrop === undefined) await this.#rung(signal)
       }
     } catch (error) {
       this.#failure = { error }

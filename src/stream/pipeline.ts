@@ -67,8 +67,8 @@ class Running {
   readonly #moved = { messages: 0, batches: 0 }
   readonly #order = new AckOrder()
   #failure: { readonly error: unknown } | undefined
-  /** Of pushes: the source's batches and those that time brings out must not overtake each other. */
-  #turn: Promise<void> = Promise.resolve()
+  /** A push that is under way: the source's batches and those that time brings out must not overtake each other. */
+  #turn: Promise<void> | undefined
 
   constructor(pipeline: Pipeline) {
     this.#pipeline = pipeline
@@ -171,10 +171,15 @@ class Running {
     for (const batch of flushed) await buffer.push(batch, ack, signal)
   }
 
-  #inTurn(work: () => Promise<void>): Promise<void> {
-    const next = this.#turn.then(work)
-    this.#turn = next.catch(() => undefined)
-    return next
+  async #inTurn(work: () => Promise<void>): Promise<void> {
+    while (this.#turn !== undefined) await this.#turn.catch(() => undefined)
+    const turn = work()
+    this.#turn = turn
+    try {
+      await turn
+    } finally {
+      this.#turn = undefined
+    }
   }
 
   /** Holds nothing of the batch but where it ends. */

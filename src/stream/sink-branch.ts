@@ -6,7 +6,7 @@ import { type DeadLetters, deadLetter } from './dead-letter.ts'
 import { DurableLetters } from './durable-letters.ts'
 import type { Group } from './group.ts'
 import { type BatchLimits, Intake } from './intake.ts'
-import { ownDeliveries, type Share } from './own-deliveries.ts'
+import { ownPart, type Share } from './own-part.ts'
 import { type Parked, Parking } from './parking.ts'
 import type { Branch } from './pipeline.ts'
 import type { Rejection, Sink } from './sink.ts'
@@ -72,14 +72,22 @@ export class SinkBranch implements Branch {
 
   async deliver(deliveries: AsyncIterable<Delivery>, signal: AbortSignal): Promise<void> {
     const { limits, clock, isBestEffort = false } = this.#parts
-    const intake = new Intake(limits, clock, isBestEffort ? (messages) => this.#drop(messages) : undefined)
-    const stopped = new AbortController()
-    const ending = AbortSignal.any([signal, stopped.signal])
-    const filled = intake.fill(ownDeliveries(deliveries, this.#parts), ending)
+    const intake = new Intake({
+      limits,
+      clock,
+      take: (delivery) => ownPart(delivery, this.#parts),
+      ...(isBestEffort ? { onDrop: (messages) => this.#drop(messages) } : {}),
+    })
+    const ending = new AbortController()
+    const onAbort = (): void => ending.abort(signal.reason)
+    if (signal.aborted) onAbort()
+    signal.addEventListener('abort', onAbort)
+    const filled = intake.fill(deliveries, ending.signal)
     try {
-      while (!intake.isOver || this.#hasWork) await this.#turn(intake, ending)
+      while (!intake.isOver || this.#hasWork) await this.#turn(intake, ending.signal)
     } finally {
-      stopped.abort()
+      signal.removeEventListener('abort', onAbort)
+      ending.abort()
       await Promise.all([filled, this.#inFlight.ended()])
     }
   }

@@ -73,7 +73,7 @@ export class SinkWriter {
   readonly #size: WriteSize
   readonly #window: WriteWindow
   /** Oldest first. */
-  readonly #underWay = new Set<Begun>()
+  readonly #underWay: Begun[] = []
   #outages = 0
   #restUntil = 0
   #error: HermesError | undefined
@@ -119,9 +119,9 @@ export class SinkWriter {
     signal: AbortSignal,
   ): Promise<readonly Rejection[] | undefined> {
     const { sink, clock, observer } = this.#parts
-    const isFull = this.#underWay.size + 1 >= this.writes
+    const isFull = this.#underWay.length + 1 >= this.writes
     const begun = { at: clock.now(), outages: this.#outages, isFull }
-    this.#underWay.add(begun)
+    this.#underWay.push(begun)
     try {
       const rejections = await sink.write(batch, signal)
       const ms = clock.now() - begun.at
@@ -135,7 +135,7 @@ export class SinkWriter {
       observer?.writeFailed(error)
       return undefined
     } finally {
-      this.#underWay.delete(begun)
+      this.#underWay.splice(this.#underWay.indexOf(begun), 1)
     }
   }
 

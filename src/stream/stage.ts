@@ -50,7 +50,7 @@ export class Stage {
   /** What is left of a batch. What failed is in the dead letters when this resolves (invariant 5). */
   async pass(batch: Batch, signal: AbortSignal): Promise<Batch> {
     this.#parts.observer?.passed('source', batch)
-    return await this.#through(batch, 0, signal)
+    return this.#parts.steps.length === 0 ? batch : await this.#through(batch, 0, signal)
   }
 
   /** The same for messages that failed at a stage before: they go on there, or from the beginning where it is no more. */

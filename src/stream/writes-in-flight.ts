@@ -6,21 +6,20 @@ import type { Group } from './group.ts'
  * order of a key is that of its messages (invariant 7).
  */
 export class WritesInFlight {
+  /** Those under way, and those that failed; as they were begun. */
+  readonly #groups: Group[] = []
   readonly #keys = new Set<string>()
-  /** With the number of writes that were begun before. */
-  readonly #places = new Map<Group, number>()
-  readonly #failed = new Map<Group, number>()
-  #begun = 0
+  #failed = 0
   #broken: { readonly error: unknown } | undefined
   #bell = Promise.withResolvers<void>()
 
   get size(): number {
-    return this.#places.size
+    return this.#groups.length - this.#failed
   }
 
   /** Whether one failed, and has to be written again before any other is begun; or threw. */
   get isInTrouble(): boolean {
-    return this.#failed.size > 0 || this.#broken !== undefined
+    return this.#failed > 0 || this.#broken !== undefined
   }
 
   /** Whether none of those in flight has a key of these messages. */
@@ -32,8 +31,7 @@ export class WritesInFlight {
 
   /** Follows a write until it resolves: to false when the sink failed. What it throws comes out of `takeFailed`. */
   begin(group: Group, write: Promise<boolean>, onEnd: () => void): void {
-    this.#places.set(group, this.#begun)
-    this.#begun += 1
+    this.#groups.push(group)
     for (const key of keysOf(group.batch)) this.#keys.add(key)
     write.then(
       (isWritten) => this.#end(group, isWritten, onEnd),
@@ -49,23 +47,22 @@ export class WritesInFlight {
     await this.#bell.promise
   }
 
-  /** Those that failed, as they were begun; they count as failed no more. Throws what one threw. */
+  /** Those that failed, as they were begun, once none is under way; they count as failed no more. Throws what one threw. */
   takeFailed(): readonly Group[] {
     if (this.#broken !== undefined) throw this.#broken.error
-    if (this.#failed.size === 0) return noGroups
-    const failed = [...this.#failed].toSorted(([, one], [, other]) => one - other)
-    this.#failed.clear()
-    return failed.map(([group]) => group)
+    if (this.#failed === 0 || this.size > 0) return none
+    this.#failed = 0
+    return this.#groups.splice(0)
   }
 
-  /** Resolves when none is in flight, whatever became of them. */
+  /** Resolves when none is under way, whatever became of them. */
   async ended(): Promise<void> {
     while (this.size > 0) await this.#bell.promise
   }
 
   #end(group: Group, isWritten: boolean, onEnd: () => void): void {
-    if (!isWritten) this.#failed.set(group, this.#places.get(group) ?? 0)
-    this.#places.delete(group)
+    if (isWritten) this.#groups.splice(this.#groups.indexOf(group), 1)
+    else this.#failed += 1
     for (const key of keysOf(group.batch)) this.#keys.delete(key)
     const bell = this.#bell
     this.#bell = Promise.withResolvers()
@@ -74,7 +71,7 @@ export class WritesInFlight {
   }
 }
 
-const noGroups: readonly Group[] = []
+const none: readonly Group[] = []
 
 function* keysOf(batch: Batch): Generator<string> {
   for (let index = 0; index < batch.size; index += 1) {

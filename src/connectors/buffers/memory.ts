@@ -67,8 +67,8 @@ export class MemoryBuffer implements Buffer {
   /** How many of those were handed to each consumer. */
   readonly #pulled: number[]
   /** Who waits for room, and who waits for something to take: woken by different things. */
-  readonly #pushers = new Set<() => void>()
-  readonly #pullers = new Set<() => void>()
+  readonly #pushers: (() => void)[] = []
+  readonly #pullers: (() => void)[] = []
   #messages = 0
   #bytes = 0
   #dropped = 0
@@ -81,7 +81,8 @@ export class MemoryBuffer implements Buffer {
 
   async push(batch: Batch, ack: () => void, signal: AbortSignal): Promise<void> {
     const { whenFull = 'block' } = this.#limits
-    if (whenFull === 'block') await this.#roomFor(batch, signal)
+    signal.throwIfAborted()
+    if (whenFull === 'block' && !this.#hasRoom(batch)) await this.#roomFor(batch, signal)
     else if (whenFull === 'dropOldest') this.#dropOldest(batch)
     if (!this.offer(batch, ack)) this.#drop(this.#held.length, { batch, ack })
   }
@@ -195,10 +196,8 @@ export class MemoryBuffer implements Buffer {
     wake(this.#pushers)
   }
 
-  /** Resolves when there is room; rejects with the signal's reason when it aborts first, or had. */
+  /** Resolves when there is room; rejects with the signal's reason when it aborts first. */
   async #roomFor(batch: Batch, signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted()
-    if (this.#hasRoom(batch)) return
     const onAbort = (): void => wake(this.#pushers)
     signal.addEventListener('abort', onAbort)
     try {
@@ -212,11 +211,11 @@ export class MemoryBuffer implements Buffer {
   }
 }
 
-function woken(waiting: Set<() => void>): Promise<void> {
-  return new Promise((resolve) => waiting.add(resolve))
+function woken(waiting: (() => void)[]): Promise<void> {
+  return new Promise((resolve) => void waiting.push(resolve))
 }
 
-function wake(waiting: Set<() => void>): void {
+function wake(waiting: (() => void)[]): void {
   for (const resolve of waiting) resolve()
-  waiting.clear()
+  waiting.length = 0
 }

@@ -10,18 +10,13 @@ export interface Share {
   readonly isBestEffort?: boolean
 }
 
-/** What is for this sink; what is not counts as delivered. */
-export async function* ownDeliveries(
-  deliveries: AsyncIterable<Delivery>,
-  { takes, isBestEffort = false }: Share,
-): AsyncGenerator<Delivery> {
-  for await (const delivery of deliveries) {
-    const batch = takes === undefined ? delivery.batch : chosen(delivery.batch, takes)
-    if (batch.size === 0 || isBestEffort) delivery.ack()
-    if (batch.size === 0) continue
-    if (isBestEffort) yield { batch, ack: () => undefined }
-    else yield batch === delivery.batch ? delivery : { batch, ack: () => delivery.ack() }
-  }
+/** What is for this sink of a delivery, if anything is; what is not counts as delivered. */
+export function ownPart(delivery: Delivery, { takes, isBestEffort = false }: Share): Delivery | undefined {
+  const batch = takes === undefined ? delivery.batch : chosen(delivery.batch, takes)
+  if (batch.size === 0 || isBestEffort) delivery.ack()
+  if (batch.size === 0) return undefined
+  if (isBestEffort) return { batch, ack: () => undefined }
+  return batch === delivery.batch ? delivery : { batch, ack: () => delivery.ack() }
 }
 
 /** Nothing is made where all are taken, as they mostly are. */
