@@ -11,7 +11,7 @@ describe('listeners that come and go', () => {
     const late = whenAborted(abort.signal, () => called.push(5))
     leave[1]?.()
     abort.abort()
-    expect(called.toSorted()).toEqual([1, 3, 4, 5])
+    expect(called.toSorted((one, other) => one - other)).toEqual([1, 3, 4, 5])
     late()
     abort.abort()
     expect(called).toHaveLength(4)

@@ -57,7 +57,7 @@ export class Intake {
         if (own === undefined) continue
         if (onDrop === undefined || !this.#isFull()) this.#add(own)
         else onDrop(own.batch.size)
-        while (this.#isFull() && onDrop === undefined) await this.#rung(signal)
+        if (onDrop === undefined && this.#isFull()) await this.#room(signal)
       }
     } catch (error) {
       this.#failure = { error }
@@ -106,6 +106,10 @@ export class Intake {
     this.#messages += delivery.batch.size
     this.#bytes += delivery.batch.byteLength
     this.#ring()
+  }
+
+  async #room(signal: AbortSignal): Promise<void> {
+    while (this.#isFull()) await this.#rung(signal)
   }
 
   #isFull(): boolean {
