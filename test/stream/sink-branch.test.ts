@@ -263,18 +263,25 @@ describe('a branch with a sink', () => {
 
   it('waits for more as long as it may, and no longer', async () => {
     const sink = new ScriptedSink()
+    const clock = new FakeClock()
     const limits = { messages: 100, bytes: 1_000_000, everyMs: 30 }
     const source: Source = {
       ...disposable,
       async *read() {
         for (const value of upTo(3)) yield valueBatch([value], value + 1)
-        await systemClock.sleep(120)
+        await clock.sleep(120)
         yield valueBatch([3], 4)
       },
     }
     await using buffer = openMemoryBuffer({ messages: 50 })
-    const branches = [branchOf(sink, { sizes: [], sinks: [], parts: { limits } })]
-    await runPipeline({ source, buffer, branches, stop: never, signal: never })
+    const branches = [branchOf(sink, { sizes: [], sinks: [], parts: { limits, clock } })]
+    const ended = runPipeline({ source, buffer, branches, stop: never, signal: never })
+    await clock.advance(29)
+    expect(sink.writes).toEqual([])
+    await clock.advance(1)
+    expect(sink.writes).toEqual([3])
+    await clock.advance(200)
+    await ended
     expect(sink.writes).toEqual([3, 1])
   })
 
