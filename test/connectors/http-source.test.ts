@@ -1,29 +1,12 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { openMemoryBuffer } from '../../src/connectors/buffers/memory.ts'
 import { tableSink } from '../../src/connectors/sinks/table.ts'
 import { directBranch } from '../../src/stream/direct-branch.ts'
 import { runPipeline } from '../../src/stream/pipeline.ts'
+import { heldBytes } from '../memory.ts'
 import { client, failure, started } from './clients.ts'
 import { api, page, queries, source } from './http-source-world.ts'
 import { batches, contextOf, never, openSource, records } from './opened.ts'
-
-/**
- * Bytes that objects and buffers take once everything that nobody holds is collected; not what sockets write from. What
- * is cleaned up when its owner is collected goes with a later collection.
- */
-async function retained(): Promise<number> {
-  setFlagsFromString('--expose-gc')
-  const collect = runInNewContext('gc') as () => void
-  for (let turn = 0; turn < 4; turn += 1) {
-    collect()
-    await nextTurn()
-  }
-  const { heapUsed, arrayBuffers } = process.memoryUsage()
-  return heapUsed + arrayBuffers
-}
 
 describe('requests', () => {
   it('carry query, headers and the body as JSON, a form or text', async () => {
@@ -225,8 +208,8 @@ describe('a fetch as a pipeline', () => {
     let [count, early, late] = [0, 0, 0]
     for await (const _ of reading.read(undefined, never, never)) {
       count += 1
-      if (count === 100) early = await retained()
-      if (count === 1_000) late = await retained()
+      if (count === 100) early = await heldBytes()
+      if (count === 1_000) late = await heldBytes()
     }
     expect(count).toBe(1_000)
     // The server here remembers each request; the pages themselves are 90 MB.

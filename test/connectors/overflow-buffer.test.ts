@@ -1,6 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { inspectBuffer } from '../../src/connectors/buffers/file-inspect.ts'
 import { memoryBuffer } from '../../src/connectors/buffers/memory.ts'
@@ -11,6 +9,7 @@ import { directBranch } from '../../src/stream/direct-branch.ts'
 import { runPipeline } from '../../src/stream/pipeline.ts'
 import type { Sink } from '../../src/stream/sink.ts'
 import type { Source } from '../../src/stream/source.ts'
+import { heldBytes } from '../memory.ts'
 import { Random } from '../random.ts'
 import { acknowledge, drain, idsOf, kilobytes, never, numbers, placeOf, takeSome, type Warning } from './buffers.ts'
 import { BufferDirectory } from './file-buffer-world.ts'
@@ -46,15 +45,6 @@ async function take(pulled: AsyncIterable<Delivery>, count: number): Promise<unk
   const taken = await takeSome(pulled, count)
   acknowledge(taken)
   return taken.flatMap(({ batch }) => idsOf(batch))
-}
-
-/** What is in use once everything else is collected. */
-function heldBytes(): number {
-  setFlagsFromString('--expose-gc')
-  const collect = runInNewContext('gc') as () => void
-  collect()
-  const { heapUsed, arrayBuffers } = process.memoryUsage()
-  return heapUsed + arrayBuffers
 }
 
 it('writes nothing while memory has room', async () => {
@@ -277,14 +267,14 @@ it('lets a sink go on far beyond memory while another one is away, which catches
   const positions: unknown[] = []
   const branches = [directBranch(sink(0, Promise.resolve())), directBranch(sink(1, back.promise))]
   const onAck = (position: unknown): void => void positions.push(position)
-  const before = heldBytes()
+  const before = await heldBytes()
   const moving = runPipeline({ source, buffer, branches, stop: never, signal: never, onAck })
   await expect.poll(() => written[0].length, { timeout: 30_000 }).toBe(messages)
   expect([written[1], positions]).toEqual([[], []])
   expect(buffer.depth().messages).toBe(messages)
   expect(await inFiles()).toBe(messages - 1_000)
   // Of 30 MB, the bound of one, and the newest that the files keep at hand.
-  await expect.poll(() => heldBytes() - before, { timeout: 10_000 }).toBeLessThan(8_000_000)
+  await expect.poll(async () => (await heldBytes()) - before, { timeout: 10_000 }).toBeLessThan(8_000_000)
   back.resolve()
   expect(await moving).toEqual({ messages, batches: messages / 100 })
   expect(written).toEqual([numbers(messages), numbers(messages)])

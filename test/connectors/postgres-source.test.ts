@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { postgresSource } from '../../src/connectors/sources/postgres.ts'
 import type { Batch } from '../../src/stream/batch.ts'
 import type { Source } from '../../src/stream/source.ts'
+import { memoryInUse } from '../memory.ts'
 import { never } from './opened.ts'
 import { eventually, opened, reading, texts, thrown } from './opened-stream.ts'
 import { type OwnPostgres, onOwnPostgres, ownPostgres } from './own-postgres.ts'
@@ -191,7 +192,7 @@ onOwnPostgres('the postgres source following changes', () => {
     const writing = server
       .streaming(slot)
       .then(() => server.sql(`INSERT INTO ${table} SELECT n, repeat('x', 500) FROM generate_series(1, 100000) n`))
-    const before = process.memoryUsage().arrayBuffers
+    const { arrayBuffers: before } = await memoryInUse()
     for await (const batch of source.read(undefined, stop.signal, never)) {
       if (batch.size === 0) continue
       if (seen.size === 0) {

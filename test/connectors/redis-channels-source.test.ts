@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { redisSource } from '../../src/connectors/sources/redis.ts'
+import { memoryInUse } from '../memory.ts'
 import { onRedis, redisUrl } from './brokers.ts'
 import { faultProxy } from './fault-proxy.ts'
 import { never } from './opened.ts'
@@ -66,7 +67,7 @@ onRedis('the redis source listening to channels', () => {
     const payload = 'x'.repeat(10_000)
     const first = iterator.next()
     await eventually(async () => expect(await listeners(channel)).toBe(1))
-    const before = process.memoryUsage().arrayBuffers
+    const { arrayBuffers: before } = await memoryInUse()
     const count = 6_000
     for (let n = 0; n < count; n += 100) {
       const pipeline = publisher.pipeline()
