@@ -126,8 +126,8 @@ describe('the status files', () => {
     const script = `
       const { writeBack } = await import(${JSON.stringify(new URL('../../src/observe/write-back.ts', import.meta.url).href)})
       const back = writeBack({ dir: ${JSON.stringify(dir)}, onTrouble: console.error })
-      setTimeout(() => process.kill(process.pid, 'SIGKILL'), 150)
       for (let round = 0; ; round += 1) {
+        if (round === 1) setTimeout(() => process.kill(process.pid, 'SIGKILL'), 150)
         const resources = Array.from({ length: 50 }, (_, index) => ({
           kind: 'SourceDefinition', name: 's' + index, state: 'ready', reason: 'R' + round, message: 'm'.repeat(20000),
           revision: '', at: {}, conditions: [] }))
