@@ -3,7 +3,10 @@ import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { readConfig } from '../../src/config.ts'
+import { reportAt } from '../report-at.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -32,9 +35,12 @@ export async function openPlace() {
     child.stdin.on('error', () => undefined).end(input ?? '')
     return finish(child)
   }
+  const report = () => reportAt(readConfig({}, {}, directory).socketPath)
   return {
     directory,
     start,
+    /** What `hermes-status -o json` reads from the service, to be asked again and again; undefined while none answers. */
+    report,
     hermes: (...args: readonly string[]) => run('hermes', args),
     status: (...args: readonly string[]) => run('hermes-status', args),
     run,
@@ -42,6 +48,8 @@ export async function openPlace() {
     serve: async (...args: readonly string[]) => {
       const child = start('hermes', ['serve', ...args])
       const result = finish(child)
+      // Starting a process to ask again and again would only keep the service from its own start.
+      while (child.exitCode === null && child.signalCode === null && !(await report())) await delay(25)
       for (;;) {
         const ready = await Promise.race([run('hermes-status', ['-o', 'json']), result])
         if (ready.code === 0 && !ready.stderr.includes('no service')) break

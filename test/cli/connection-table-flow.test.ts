@@ -2,7 +2,6 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import type { StatusReport } from '../../src/service/api.ts'
 import { type FaultProxy, faultProxy } from '../connectors/fault-proxy.ts'
 import { eventually } from '../connectors/opened-stream.ts'
 import { type Home, onPostgres, sqliteHome } from '../store/databases.ts'
@@ -28,10 +27,7 @@ const declareTicks = () =>
     source: { file: { path: '../in.jsonl' } },
     sinks: [{ table: { connection: 'warehouse', name: 't', primaryKey: ['id'] } }],
   })
-const status = async (name: string) => {
-  const { resources } = JSON.parse((await place.status('-o', 'json')).stdout) as StatusReport
-  return resources.find((resource) => resource.name === name)
-}
+const status = async (name: string) => (await place.report())?.resources.find((resource) => resource.name === name)
 const until = (check: () => unknown) => eventually(check, 30_000)
 const rows = async (home: Home) => (await home.witness('SELECT id FROM t ORDER BY id')).map(({ id }) => Number(id))
 const ownTables = () => {

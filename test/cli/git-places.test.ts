@@ -31,7 +31,7 @@ afterAll(async () => {
 const report = async () => JSON.parse((await place.status('-o', 'json')).stdout) as StatusReport
 
 it('hermes-status names problems by their path in the repository', async () => {
-  await expect.poll(async () => (await report()).problems.length, { timeout: 15_000 }).toBe(1)
+  await expect.poll(async () => (await place.report())?.problems.length, { timeout: 15_000 }).toBe(1)
   expect(await report()).toMatchObject({ root: 'teams/data', problems: [{ at: { file: 'broken.yaml' } }] })
   const { stdout } = await place.status()
   expect(stdout).toContain('teams/data/broken.yaml:5:')

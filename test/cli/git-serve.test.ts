@@ -57,6 +57,8 @@ async function openHost(): Promise<Host> {
   }
 }
 
+const sourceOf = (seen?: StatusReport) => seen?.resources.find(({ kind }) => kind === 'SourceDefinition')
+
 eachDatabase('hermes serve with --git, told of pushes by webhook', ({ home }) => {
   let host: Host
   let place: Awaited<ReturnType<typeof openPlace>>
@@ -86,11 +88,16 @@ eachDatabase('hermes serve with --git, told of pushes by webhook', ({ home }) =>
   })
 
   const report = async () => JSON.parse((await place.status('-o', 'json')).stdout) as StatusReport
-  const source = async () => (await report()).resources.find(({ kind }) => kind === 'SourceDefinition')
   const columns = async () => Object.keys((await database.witness('SELECT * FROM cities'))[0] ?? {})
   const inForce = (commit: string, state: string) =>
     expect
-      .poll(async () => [(await report()).revision, (await source())?.state], { timeout: 15_000 })
+      .poll(
+        async () => {
+          const seen = await place.report()
+          return [seen?.revision, sourceOf(seen)?.state]
+        },
+        { timeout: 15_000 },
+      )
       .toEqual([`main@sha1:${commit}`, state])
 
   /** As GitHub tells of a push to `main`, signed with `secret`. */
@@ -106,7 +113,7 @@ eachDatabase('hermes serve with --git, told of pushes by webhook', ({ home }) =>
   it('fills tables from the commit that it names in status, events and ledger', async () => {
     await inForce(first, 'ready')
     const revision = `main@sha1:${first}`
-    expect((await source())?.revision).toBe(revision)
+    expect(sourceOf(await report())?.revision).toBe(revision)
     expect(await database.witness('SELECT DISTINCT revision FROM hermes_resources')).toEqual([{ revision }])
     const events = JSON.parse((await place.hermes('events', '-o', 'json')).stdout) as EventEntry[]
     expect(events).toContainEqual(

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { EventEntry, StatusReport } from '../../src/service/api.ts'
+import type { EventEntry } from '../../src/service/api.ts'
 import { Upstream } from '../origin/git/upstream.ts'
 import { openPlace } from './bin.ts'
 
@@ -15,8 +15,7 @@ afterAll(() => place[Symbol.asyncDispose]())
 
 const manifest = (name: string) => join(place.directory, 'manifests', name)
 const stateOf = async (name: string) => {
-  const { resources } = JSON.parse((await place.status('-o', 'json')).stdout) as StatusReport
-  const found = resources.find((each) => each.name === name)
+  const found = (await place.report())?.resources.find((each) => each.name === name)
   return `${found?.state} ${found?.reason}`
 }
 const events = async (...args: readonly string[]) =>

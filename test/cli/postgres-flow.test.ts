@@ -36,7 +36,7 @@ const slots = async () =>
   (await server.sql('SELECT slot_name FROM pg_replication_slots')).map((row) => row['slot_name'])
 const publications = async () => (await server.sql('SELECT pubname FROM pg_publication')).map((row) => row['pubname'])
 const listed = async () => (await place.hermes('list', '-o', 'json')).stdout
-const status = async () => (await place.status('-o', 'json')).stdout
+const status = async () => JSON.stringify(await place.report())
 const until = (check: () => unknown) => eventually(check, 30_000)
 
 onOwnPostgres('a workflow that follows a PostgreSQL database into a table', () => {
@@ -83,7 +83,7 @@ onOwnPostgres('a workflow that follows a PostgreSQL database into a table', () =
     const { stdout } = await place.hermes('plan')
     expect(stdout).toContain('drop the replication slot hermes_orders_2 and the publication hermes_orders_2')
     await place.serve()
-    await until(async () => expect((await place.status('-o', 'json')).stdout).toContain('ConnectorUnavailable'))
+    await until(async () => expect(await status()).toContain('ConnectorUnavailable'))
     await server.start()
     await until(async () => expect(await slots()).toEqual([]))
     await until(async () => expect(await publications()).toEqual([]))

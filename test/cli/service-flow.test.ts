@@ -21,8 +21,10 @@ async function cities(): Promise<ResourceStatus | undefined> {
   return (JSON.parse(stdout) as StatusReport).resources.find(({ name }) => name === 'cities')
 }
 
+const state = async () => (await place.report())?.resources.find(({ name }) => name === 'cities')?.state
+
 it('fetches by itself, and hermes-status tells', async () => {
-  await expect.poll(async () => (await cities())?.state, { timeout: 10_000 }).toBe('ready')
+  await expect.poll(state, { timeout: 10_000 }).toBe('ready')
   expect(await cities()).toMatchObject({ kind: 'SourceDefinition', table: 'cities', rows: 5, attempts: 0 })
   const { code, stdout, stderr } = await place.status('--exit-code')
   expect([code, stderr]).toEqual([0, ''])
@@ -55,7 +57,7 @@ it('answers the other commands, from wherever they are asked', async () => {
 
 it('is told of changes by command and by file', async () => {
   expect(await place.hermes('suspend', 'cities')).toMatchObject({ code: 0, stderr: '' })
-  await expect.poll(async () => (await cities())?.state, { timeout: 10_000 }).toBe('suspended')
+  await expect.poll(state, { timeout: 10_000 }).toBe('suspended')
   expect(await place.hermes('run', 'cities')).toMatchObject({
     code: 1,
     stderr: expect.stringContaining('hermes resume SourceDefinition/cities'),
@@ -66,7 +68,7 @@ it('is told of changes by command and by file', async () => {
   })
   const path = join(place.directory, 'manifests/cities.yaml')
   await writeFile(path, (await readFile(path, 'utf8')).replace('suspend: true', 'suspend: false'))
-  await expect.poll(async () => (await cities())?.state, { timeout: 10_000 }).toBe('ready')
+  await expect.poll(state, { timeout: 10_000 }).toBe('ready')
   const applied = await place.hermes('apply')
   expect([applied.code, applied.stdout]).toEqual([0, expect.stringContaining('applied 0, unchanged 2')])
 })

@@ -150,10 +150,7 @@ it('hermes serve writes what still waits for its interval when it is told to sto
   const service = await writing.serve(...git, ...settings)
   const before = await written()
   await remote.commit({ 'manifests/open.yaml': manifests['manifests/open.yaml'] }, 'main')
-  const states = async () => {
-    const { resources } = JSON.parse((await writing.status('-o', 'json')).stdout) as StatusReport
-    return resources.map(({ name, state }) => `${name} ${state}`).toSorted()
-  }
+  const states = async () => (await writing.report())?.resources.map(({ name, state }) => `${name} ${state}`).toSorted()
   await expect.poll(states, { timeout: 15_000 }).toEqual(['open ready', 'shop stalled'])
   expect(await written()).toEqual(before)
   service.child.kill('SIGTERM')

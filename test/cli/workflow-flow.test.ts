@@ -2,7 +2,6 @@ import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import type { StatusReport } from '../../src/service/api.ts'
 import { type LocalServer, serve } from '../connectors/local-server.ts'
 import { openPlace } from './bin.ts'
 
@@ -26,12 +25,7 @@ const lines = async (file: string): Promise<readonly Record<string, unknown>[]> 
   const text = await readFile(at(file), 'utf8').catch(() => '')
   return text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Record<string, unknown>]))
 }
-const status = async (name: string) => {
-  const { code, stdout } = await place.status('-o', 'json')
-  if (code !== 0) return undefined
-  const { resources } = JSON.parse(stdout) as StatusReport
-  return resources.find((resource) => resource.name === name)
-}
+const status = async (name: string) => (await place.report())?.resources.find((resource) => resource.name === name)
 const flow = async (name: string) => (await status(name))?.flow
 
 async function eventually(isSo: () => Promise<boolean>, what: string): Promise<void> {

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { request } from 'node:http'
 import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { StatusReport } from '../../src/observe/status.ts'
+import { reportAt } from '../report-at.ts'
 
 const bin = resolve(import.meta.dirname, '../../bin/hermes.js')
 
@@ -68,7 +68,7 @@ export class Service {
   }
 
   async status(): Promise<StatusReport | undefined> {
-    return getJson<StatusReport>(this.socket, '/api/v1/status')
+    return reportAt(this.socket)
   }
 
   /** Waits until `met` holds of the status; throws with the last status after a minute. */
@@ -85,21 +85,4 @@ export class Service {
     const problems = JSON.stringify(last?.problems)
     throw new Error(`not settled within a minute: ${JSON.stringify(found, null, 1)} with the problems ${problems}`)
   }
-}
-
-function getJson<T>(socketPath: string, path: string): Promise<T | undefined> {
-  return new Promise((done) => {
-    const call = request({ socketPath, path, timeout: 5_000 }, (response) => {
-      let text = ''
-      response.setEncoding('utf8')
-      response.on('data', (chunk: string) => {
-        text += chunk
-      })
-      response.on('end', () => done(response.statusCode === 200 ? (JSON.parse(text) as T) : undefined))
-      response.on('error', () => done(undefined))
-    })
-    call.on('timeout', () => call.destroy())
-    call.on('error', () => done(undefined))
-    call.end()
-  })
 }
