@@ -1,11 +1,17 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
+import { LongestFirst } from './test/longest-first.ts'
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // Tests mostly wait for processes of their own: one worker less, as is usual, leaves a small machine idle.
-    maxWorkers: '100%',
-    testTimeout: 20_000,
-    hookTimeout: 30_000,
+    // Tests mostly wait, for other processes, for the disk and for time to pass: two more workers keep a small machine busy.
+    maxWorkers: availableParallelism() + 2,
+    // A process of its own for each file would load everything anew.
+    isolate: false,
+    sequence: { sequencer: LongestFirst },
+    // Against what hangs, not against what is slow: the machine may be busy with other things.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
   },
 })
