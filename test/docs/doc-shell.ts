@@ -8,14 +8,14 @@ stop_service() {
   service=
 }
 until_it_answers() {
-  for _ in $(seq 150); do
+  for _ in $(seq 100); do
     kill -0 "$service" 2>/dev/null || { echo 'error[ended]: the service is gone'; return 1; }
     status="$(node "$checkout/bin/hermes-status.js" 2>/dev/null)"
     sources="$(echo "$status" | grep '^SourceDefinition')"
     workflows="$(echo "$status" | grep '^Workflow')"
     [ -n "$sources" ] && ! echo "$sources" | grep -Evq ' ready +[1-9][0-9]* +[^ -]' && return 0
     [ -z "$sources" ] && [ -n "$workflows" ] && ! echo "$workflows" | grep -Evq ' ready .* [1-9][0-9,]* in' && return 0
-    sleep 0.1
+    sleep 0.25
   done
 }
 npm() {

@@ -112,7 +112,7 @@ export class FaultWorld implements AsyncDisposable {
 
   /** Waits until `met`; throws with the health after so many milliseconds. */
   async until(what: string, met: () => boolean | Promise<boolean>, ms = 15_000): Promise<void> {
-    for (const end = Date.now() + ms; !(await met()); await delay(20)) {
+    for (const end = Date.now() + ms; !(await met()); await delay(50)) {
       if (Date.now() < end) continue
       const { phase, error, sinks, depth } = this.health ?? {}
       throw new Error(`not within ${ms} ms: ${what}; ${JSON.stringify({ phase, error: error?.message, sinks, depth })}`)
