@@ -5,8 +5,8 @@ import { LongestFirst } from './test/longest-first.ts'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // Tests mostly wait, for other processes, for the disk and for time to pass: two more workers keep a small machine busy.
-    maxWorkers: availableParallelism() + 2,
+    // Tests often wait, for other processes, for the disk and for time to pass: another one uses that time.
+    maxWorkers: availableParallelism() + 1,
     // A process of its own for each file would load everything anew.
     isolate: false,
     sequence: { sequencer: LongestFirst },

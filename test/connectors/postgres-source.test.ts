@@ -48,7 +48,7 @@ const now = async (): Promise<unknown> => (await server.sql('SELECT pg_current_w
 
 onOwnPostgres('the postgres source following changes', () => {
   beforeAll(async () => {
-    server = await ownPostgres({ wal_sender_timeout: '1500ms' })
+    server = await ownPostgres({ wal_sender_timeout: '2500ms' })
   }, 60_000)
   afterAll(() => server[Symbol.asyncDispose]())
 
@@ -101,13 +101,13 @@ onOwnPostgres('the postgres source following changes', () => {
     await server.sql(`INSERT INTO ${table} VALUES (2)`)
     await read.until(2)
     // Several times as long as the server waits for a sign of life.
-    await new Promise((resolve) => setTimeout(resolve, 4_000))
+    await new Promise((resolve) => setTimeout(resolve, 6_000))
     expect((await slotOf(slot))?.['active']).toBe(true)
     const [first, second] = read.batches.slice(-2).map(({ position }) => position as { flush: string })
     expect(await isBehind(slot, first?.flush)).toBe(true)
     source.ack?.(first)
     await eventually(async () => expect((await slotOf(slot))?.['lsn']).toBe(first?.flush))
-    await new Promise((resolve) => setTimeout(resolve, 1_500))
+    await new Promise((resolve) => setTimeout(resolve, 2_500))
     expect(await isBehind(slot, second?.flush)).toBe(true)
     source.ack?.(read.batches.at(-1)?.position)
     await server.sql(`INSERT INTO ${other} SELECT generate_series(1, 10000)`)
@@ -197,7 +197,7 @@ onOwnPostgres('the postgres source following changes', () => {
       if (batch.size === 0) continue
       if (seen.size === 0) {
         // Longer than the server waits for a sign of life; all of it is 60 MB.
-        await new Promise((resolve) => setTimeout(resolve, 4_000))
+        await new Promise((resolve) => setTimeout(resolve, 6_000))
         held = process.memoryUsage().arrayBuffers - before
       }
       largest = Math.max(largest, batch.size)

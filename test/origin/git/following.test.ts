@@ -376,7 +376,7 @@ describe('history that is not a straight line', () => {
       last = await upstream.commit({ 'a.yaml': sourceText(`a-${count}`) })
       followed.origin.wake()
     }
-    const snapshot = await followed.until(({ revision }) => revision === `main@sha1:${last}`, 30_000)
+    const snapshot = await followed.until(({ revision }) => revision === `main@sha1:${last}`, 50_000)
     expect(namesOf(snapshot)).toEqual(['a-200'])
     expect(followed.snapshots.length).toBeLessThan(60)
   }, 60_000)
