@@ -48,6 +48,8 @@ it('a table of a Connection to a file, which comes later and changes', { timeout
   expect(ownTables()).toEqual([])
 
   await declare('Connection', 'warehouse', { database: { url: 'sqlite:../second.db' } })
+  // It was ready at its old address, too.
+  await until(async () => expect((await place.hermes('plan')).code).toBe(0))
   await until(async () => expect(await status('warehouse')).toMatchObject({ state: 'ready' }))
   await writeFile(at('in.jsonl'), '{"id":3}\n', { flag: 'a' })
   await until(() => {
