@@ -7,8 +7,6 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // Tests often wait, for other processes, for the disk and for time to pass: another one uses that time.
     maxWorkers: availableParallelism() + 1,
-    // A process of its own for each file would load everything anew.
-    isolate: false,
     sequence: { sequencer: LongestFirst },
     // Against what hangs, not against what is slow: the machine may be busy with other things.
     testTimeout: 60_000,
