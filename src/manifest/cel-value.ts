@@ -1,9 +1,11 @@
+import { celObject } from './expression-projection.ts'
+
 /** Plain data as CEL wants it: whole numbers become BigInt, deep inside too. */
 export function toCel(value: unknown): unknown {
   if (typeof value === 'number') return Number.isInteger(value) ? BigInt(value) : value
   if (Array.isArray(value)) return value.map(toCel)
   if (!isPlainObject(value)) return value
-  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, toCel(each)]))
+  return celObject(Object.fromEntries(Object.entries(value).map(([name, each]) => [name, toCel(each)])))
 }
 
 /** A CEL result as plain data: integers as numbers, beyond 2^53 as decimal text; timestamps as RFC 3339 text. */

@@ -26,7 +26,7 @@ export function projection({ all, fields }: Wanted): (value: unknown) => unknown
 type Part = (value: unknown) => unknown
 
 function oneField(name: string, part: Part): (value: object) => unknown {
-  return (value) => (Object.hasOwn(value, name) ? { [name]: part(Reflect.get(value, name)) } : {})
+  return (value) => (Object.hasOwn(value, name) ? celObject({ [name]: part(Reflect.get(value, name)) }) : {})
 }
 
 function someFields(parts: readonly { readonly name: string; readonly part: Part }[]): (value: object) => unknown {
@@ -35,7 +35,7 @@ function someFields(parts: readonly { readonly name: string; readonly part: Part
     for (const { name, part } of parts) {
       if (Object.hasOwn(value, name)) put(projected, name, part(Reflect.get(value, name)))
     }
-    return projected
+    return celObject(projected)
   }
 }
 
@@ -88,7 +88,12 @@ function mapOf(object: object): object {
     copy ??= { ...object }
     put(copy, name, converted)
   }
-  return copy ?? object
+  return celObject(copy ?? object)
+}
+
+/** cel-js takes the field `constructor` of an object for its class: an object that has one becomes a Map. */
+export function celObject(object: object): object {
+  return Object.hasOwn(object, 'constructor') ? new Map(Object.entries(object)) : object
 }
 
 /** Sets an own field, whatever its name. */

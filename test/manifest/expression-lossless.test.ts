@@ -9,7 +9,8 @@ import { memoryInUse } from '../memory.ts'
 const scope: Scope = { message: 'dyn', meta: { id: 'string', key: 'string' }, now: 'timestamp' }
 const json = `{"a": 5, "b": 2.5, "s": "x", "n": null, "list": [1, 2, {"p": 3}], "t": "2026-01-01T00:00:00Z",
   "big": 9007199254740993, "dec": 0.12345678901234567891, "huge": 123456789012345678901234567890,
-  "__proto__": {"z": 1}, "o": {"dec": 1.00000000000000000001}}`
+  "__proto__": {"z": 1}, "o": {"dec": 1.00000000000000000001},
+  "cars": [{"constructor": "Ferrari", "points": 5}]}`
 const variables = { message: parseLossless(json), meta: { id: 'i' }, now: new Date(1e12) }
 
 function outcome(work: () => unknown): string {
@@ -41,6 +42,9 @@ describe('an expression over JSON', () => {
     ['has(message.nothing)', 'false'],
     ['has(message.n)', 'true'],
     ['message["__proto__"].z + 1', '2'],
+    ['message.cars.map(car, car.points)', '[5]'],
+    ['message.cars[0].constructor + "!"', '"Ferrari!"'],
+    ['{"car": message.cars[0]}', '{"car":{"constructor":"Ferrari","points":5}}'],
     ['meta.id + "x"', '"ix"'],
     ['now', '"2001-09-09T01:46:40.000Z"'],
     ['timestamp(message.t) + duration("1h")', '"2026-01-01T01:00:00.000Z"'],

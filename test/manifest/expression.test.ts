@@ -92,6 +92,12 @@ describe('templates', () => {
     expect(() => secret.evaluate(variables)).toThrow(/^int\(secrets\.TOKEN\) cannot be evaluated$/)
   })
 
+  test('a field called constructor is one like any other', () => {
+    const car = { constructor: 'Ferrari', points: 5 }
+    expect(compileExpression('params.points', { params: 'dyn' }).evaluate({ params: car })).toBe(5)
+    expect(compileExpression('params', { params: 'dyn' }).evaluate({ params: car })).toEqual(car)
+  })
+
   test('references', () => {
     expect(compileTemplate('${params.symbol}/${cursor}/${secrets.A}/${params.big.id}', scope).references).toEqual([
       'params.symbol',
