@@ -906,7 +906,7 @@ export interface Sinks {
   /**
    * Files of JSON lines or CSV.
    *
-   * Files of JSON lines or CSV. What counts as delivered is on the disk (fdatasync for each batch). Without rotate and date parts one file grows under its name. With them the file that is written to ends in .part, and gets its name when it is complete: what has the name is whole and stays as it is. After a crash a half-written last line is cut off and the file goes on; at most the last batch is in it twice. One sink for a path.
+   * Files of JSON lines or CSV. What counts as delivered is on the disk (fdatasync for each batch). Without rotate and date parts one file grows under its name. With them the file that is written to ends in .part, and gets its name when it is complete: what has the name is whole and stays as it is. After a crash a half-written last line is cut off and the file goes on; at most the last batch is in it twice. Sinks of one service may share a path, those of several may not.
    */
   readonly file: {
     /** The file; relative to the manifests directory. Date parts, UTC: events/%Y/%m/%d/%H%M.jsonl; %% is a percent sign. Directories are made. */

@@ -220,6 +220,23 @@ describe('somebody else', () => {
     await sink.write(valueBatch([5]), never)
     expect(await readFile(path, 'utf8')).toBe('4\n"by hand"\n5\n')
   })
+
+  it('may be a sink too: the two write behind each other, and nothing is lost', async () => {
+    for (const config of [{ path: join(root, 'a.jsonl') }, { path: join(root, 'b.jsonl'), rotate: { bytes: 40 } }]) {
+      await using first = await open(config)
+      await using second = await open(config)
+      const numbers = Array.from({ length: 40 }, (_, index) => index)
+      await Promise.all(numbers.map((n) => (n % 2 === 0 ? first : second).write(valueBatch([n, -n]), never)))
+    }
+    const written = Object.entries(await files()).map(
+      ([name, content]) => [name.slice(0, 1), linesOf(content)] as const,
+    )
+    for (const name of ['a', 'b']) {
+      const values = written.flatMap(([of, lines]) => (of === name ? lines : []))
+      expect(values).toHaveLength(80)
+      expect(new Set(values).size).toBe(79)
+    }
+  })
 })
 
 describe('rotation', () => {

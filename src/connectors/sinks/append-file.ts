@@ -23,7 +23,7 @@ export class AppendFile implements AsyncDisposable {
   readonly #inode: bigint
   readonly #header: Buffer
   #size: number
-  /** A write failed: behind the size there may be a part of it. */
+  /** A write failed, and what there may be of it behind the size could not be cut off. */
   #torn = false
 
   private constructor(path: string, handle: FileHandle, inode: bigint, size: number, header: Buffer) {
@@ -76,13 +76,22 @@ export class AppendFile implements AsyncDisposable {
   async append(bytes: readonly Buffer[]): Promise<void> {
     await attempt(this.path, async () => {
       if (this.#torn) await this.#handle.truncate(this.#size)
-      this.#torn = true
       const whole = joined(this.#size === 0 && this.#header.length > 0 ? [this.#header, ...bytes] : bytes)
-      await writeAll(this.#handle, whole, this.#size)
-      await this.#handle.datasync()
+      await this.#write(whole).catch(async (error: unknown) => {
+        this.#torn = await this.#handle.truncate(this.#size).then(
+          () => false,
+          () => true,
+        )
+        throw error
+      })
       this.#size += whole.length
       this.#torn = false
     })
+  }
+
+  async #write(bytes: Buffer): Promise<void> {
+    await writeAll(this.#handle, bytes, this.#size)
+    await this.#handle.datasync()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

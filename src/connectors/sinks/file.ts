@@ -42,8 +42,6 @@ class FileSink implements Sink {
   #spare: LineBuffer | undefined
   /** Oldest first; what waits together goes to the disk together. */
   #waiting: Write[] = []
-  /** Of all that touches the files; it never rejects. */
-  #turn: Promise<void> = Promise.resolve()
   #ticking: Promise<void> | undefined
 
   private constructor(path: string, files: Files, encode: Encode, context: Pick<Context, 'clock' | 'log'>) {
@@ -70,7 +68,7 @@ class FileSink implements Sink {
       ...(everyMs === undefined ? {} : { everyMs }),
     }
     const files = new RotatingFile({ path, rotation, format, ...context })
-    await files.recover()
+    await inTurn(path, () => files.recover())
     const sink = new FileSink(path, files, encode, context)
     sink.#ticking = sink.#tick(files)
     return sink
@@ -100,7 +98,7 @@ class FileSink implements Sink {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed.abort()
     await this.#ticking
-    await this.#inTurn(() => this.#files[Symbol.asyncDispose]())
+    await inTurn(this.#path, () => this.#files[Symbol.asyncDispose]())
   }
 
   #written(lines: LineBuffer, signal: AbortSignal): Promise<void> {
@@ -113,7 +111,7 @@ class FileSink implements Sink {
       }
       signal.addEventListener('abort', onAbort, { once: true })
       this.#waiting.push({ lines, signal, settle })
-      void this.#inTurn(() => this.#writeWaiting())
+      void inTurn(this.#path, () => this.#writeWaiting())
     })
   }
 
@@ -136,18 +134,26 @@ class FileSink implements Sink {
     for (let restMs = files.restMs; restMs !== undefined && !signal.aborted; restMs = files.restMs) {
       await clock.sleep(Math.min(restMs + 1, LONGEST_SLEEP_MS), signal).catch(() => undefined)
       if (signal.aborted) return
-      await this.#inTurn(() => files.completeDue()).catch((error: unknown) => {
+      await inTurn(this.#path, () => files.completeDue()).catch((error: unknown) => {
         // The next write says it again, as its own failure.
         log.warn({ path: this.#path, error: String(error) }, 'file could not be completed')
       })
     }
   }
+}
 
-  #inTurn(work: () => Promise<void>): Promise<void> {
-    const next = this.#turn.then(work)
-    this.#turn = next.catch(() => undefined)
-    return next
-  }
+/** By path, the last that touches its files; none of them rejects. */
+const turns = new Map<string, Promise<void>>()
+
+/** One after the other touches the files of a path: two sinks that share it write behind each other, and not over each other. */
+function inTurn(path: string, work: () => Promise<void>): Promise<void> {
+  const done = (turns.get(path) ?? Promise.resolve()).then(work)
+  const settled = done.catch(() => undefined)
+  turns.set(path, settled)
+  void settled.then(() => {
+    if (turns.get(path) === settled) turns.delete(path)
+  })
+  return done
 }
 
 const LONGEST_SLEEP_MS = 3_600_000
