@@ -185,6 +185,7 @@ function flowStatus(health: WorkflowHealth, counts: WorkflowCounts, deadLetters:
     deadLetters,
     sinks,
     ...(health.error === undefined ? {} : { error: told(health.error) }),
+    ...(health.trouble === undefined ? {} : { source: told(health.trouble) }),
   }
 }
 

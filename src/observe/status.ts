@@ -56,6 +56,8 @@ export interface FlowStatus {
   readonly deadLetters: number
   /** Why it does not run. */
   readonly error?: { readonly code: string; readonly message: string }
+  /** Why its source gives nothing at the moment, though it runs. */
+  readonly source?: { readonly code: string; readonly message: string }
   readonly sinks: readonly SinkStatus[]
 }
 

@@ -30,6 +30,8 @@ export interface WorkflowHealth {
   /** What was read and is not durable yet; absent while it does not run. */
   readonly lag?: { readonly messages: number; readonly ms: number }
   readonly depth?: Depth
+  /** Why its source gives nothing just now, though it is read. */
+  readonly trouble?: HermesError
   readonly sinks: readonly (BranchHealth & { readonly name: string })[]
 }
 
@@ -101,6 +103,7 @@ export class WorkflowRun implements AsyncDisposable {
   get health(): WorkflowHealth {
     const position = this.#keeper.position ?? this.#acked
     const inFlight = this.#inFlight
+    const trouble = this.#opened?.source.trouble?.()
     return {
       phase: this.#phase,
       failures: this.#failures,
@@ -109,6 +112,7 @@ export class WorkflowRun implements AsyncDisposable {
       ...(this.#againAt === undefined ? {} : { againAt: this.#againAt }),
       ...(position === undefined ? {} : { position }),
       ...(inFlight === undefined ? {} : { lag: { messages: inFlight.messages, ms: inFlight.ageMs } }),
+      ...(trouble === undefined ? {} : { trouble }),
       ...(this.#buffer === undefined ? {} : { depth: this.#buffer.depth() }),
     }
   }

@@ -80,9 +80,10 @@ export const answers = {
       dropped: count,
       deadLetters: count,
       error: record({ code: text, message: text }),
+      source: record({ code: text, message: text }),
       sinks: list(reference('SinkStatus')),
     },
-    ['position', 'lag', 'error'],
+    ['position', 'lag', 'error', 'source'],
   ),
   SinkStatus: record(
     {

@@ -1,3 +1,4 @@
+import type { HermesError } from '../errors.ts'
 import type { Batch, Position } from './batch.ts'
 
 /** Where messages come from. It ends (a fetch), or never does (a subscription). */
@@ -20,6 +21,8 @@ export interface Source extends AsyncDisposable {
   readonly resumes?: true
   /** Resolves when the source could be read now, without reading it. */
   ping(signal: AbortSignal): Promise<void>
+  /** Why nothing comes just now while it is read, and tries again by itself; undefined when it could. */
+  trouble?(): HermesError | undefined
 }
 
 /** Whether a source leaves it to others to know where it stands, or has them know it as well. */

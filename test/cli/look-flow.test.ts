@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { EventEntry } from '../../src/service/api.ts'
+import { openPeer } from '../connectors/websocket-peer.ts'
 import { Upstream } from '../origin/git/upstream.ts'
 import { openPlace } from './bin.ts'
 
@@ -67,6 +68,21 @@ it('show what hangs on what, what is missing, and its arrival', async () => {
   await expect.poll(() => stateOf('orders'), { timeout: 10_000 }).toBe('retrying HttpNetwork')
   expect(await reasons('--for', 'orders')).toContain('HttpNetwork')
   expect((await place.hermes('tree', 'connections/shop', '-o', 'yaml')).stdout).toMatch(/name: shop\n +state: ready/)
+})
+
+it('say that a workflow has lost its source, which it tries to reach by itself', async () => {
+  const workflow = 'apiVersion: hermes/v1\nkind: Workflow\nmetadata: { name: ticks }\n'
+  await using peer = await openPeer()
+  await writeFile(
+    manifest('ticks.yaml'),
+    `${workflow}spec: { source: { websocket: { url: "${peer.url}" } }, sinks: [{ drop: {} }] }\n`,
+  )
+  await expect.poll(() => stateOf('ticks'), { timeout: 10_000 }).toBe('ready Running')
+  await peer[Symbol.asyncDispose]()
+  await expect.poll(() => stateOf('ticks'), { timeout: 10_000 }).toBe('retrying ConnectorUnavailable')
+  expect((await place.status('ticks')).stdout).toContain(`source: ws://127.0.0.1:${peer.port}: `)
+  await using _again = await openPeer({ port: peer.port })
+  await expect.poll(() => stateOf('ticks'), { timeout: 15_000 }).toBe('ready Running')
 })
 
 it('trace a table to its sources', async () => {
