@@ -11,7 +11,7 @@ import type { ConnectionPool } from './resources/connection-pool.ts'
 import type { DatabasePool } from './resources/database-pool.ts'
 import { openWorkflow } from './resources/open-workflow.ts'
 import { workflowController } from './resources/workflow.ts'
-import { WorkflowCounters, type WorkflowCounts } from './resources/workflow-counters.ts'
+import { countsAt, WorkflowCounters, type WorkflowCounts } from './resources/workflow-counters.ts'
 import { workflowLink } from './resources/workflow-links.ts'
 import { removeRemains } from './resources/workflow-remains.ts'
 import type { WorkflowHealth } from './resources/workflow-run.ts'
@@ -71,6 +71,7 @@ export function openWorkflows(parts: WorkflowsParts): Workflows {
     counters.set(workflow, known)
     return known
   }
+  const countsOf = (workflow: string): WorkflowCounts => countsAt(countersOf(workflow).counts, runner.nodes(workflow))
   const openParts = {
     connections,
     clock,
@@ -122,7 +123,7 @@ export function openWorkflows(parts: WorkflowsParts): Workflows {
         const health = runner.health(workflow)
         const { messages = 0, bytes = 0 } = health?.depth ?? {}
         const of = { buffered: messages, bufferedBytes: bytes, dropped: health === undefined ? 0 : droppedIn(health) }
-        return { workflow, ...countersOf(workflow).counts, ...of }
+        return { workflow, ...countsOf(workflow), ...of }
       }),
     taps: (workflow) => {
       runner.inlet(workflow)
@@ -136,7 +137,7 @@ export function openWorkflows(parts: WorkflowsParts): Workflows {
         names.flatMap((name) => {
           const health = runner.health(name)
           if (health === undefined) return []
-          return [[name, flowStatus(health, countersOf(name).counts, letters.get(name) ?? 0)] as const]
+          return [[name, flowStatus(health, countsOf(name), letters.get(name) ?? 0)] as const]
         }),
       )
     },

@@ -10,6 +10,8 @@ export interface WorkflowCounts {
   readonly read: number
   readonly readPerSecond: number
   readonly filtered: number
+  /** Of the messages that went on to the sinks: those with an idempotency key, and those without. */
+  readonly keys: { readonly present: number; readonly missing: number }
   /** What came out of each stage. */
   readonly passed: ReadonlyMap<string, number>
   /** By stage: `validate`, `steps[2].set`. */
@@ -45,6 +47,7 @@ export class WorkflowCounters implements WorkflowObserver {
   readonly #rate: Rate
   #read = 0
   #filtered = 0
+  readonly #keys = { present: 0, missing: 0 }
   readonly #passed = new Map<string, number>()
   readonly #failed = new Map<string, number>()
   readonly #sinks = new Map<string, Counted>()
@@ -60,6 +63,7 @@ export class WorkflowCounters implements WorkflowObserver {
       read: this.#read,
       readPerSecond: this.#rate.perSecond,
       filtered: this.#filtered,
+      keys: this.#keys,
       passed: this.#passed,
       failed: this.#failed,
       sinks: new Map(
@@ -84,6 +88,12 @@ export class WorkflowCounters implements WorkflowObserver {
     this.#failed.set(stage, (this.#failed.get(stage) ?? 0) + messages)
   }
 
+  left(batch: Batch): void {
+    const present = identifiedIn(batch)
+    this.#keys.present += present
+    this.#keys.missing += batch.size - present
+  }
+
   sink(name: string): ReturnType<WorkflowObserver['sink']> {
     const counts = this.#sinks.get(name) ?? noCounts(this.#clock)
     this.#sinks.set(name, counts)
@@ -105,6 +115,22 @@ export class WorkflowCounters implements WorkflowObserver {
       },
     }
   }
+}
+
+/** What was counted at these nodes: a change takes others out of a workflow. */
+export function countsAt(counts: WorkflowCounts, nodes: readonly string[]): WorkflowCounts {
+  const known = new Set(nodes)
+  const at = <T>(all: ReadonlyMap<string, T>, prefix = ''): Map<string, T> =>
+    new Map([...all].filter(([name]) => known.has(`${prefix}${name}`)))
+  const { passed, failed, sinks } = counts
+  return { ...counts, passed: at(passed), failed: at(failed), sinks: at(sinks, 'sinks.') }
+}
+
+function identifiedIn(batch: Batch): number {
+  if (batch.identified !== undefined) return batch.identified
+  let count = 0
+  for (let index = 0; index < batch.size; index += 1) if (batch.meta(index).id !== undefined) count += 1
+  return count
 }
 
 function noCounts(clock: Clock): Counted {

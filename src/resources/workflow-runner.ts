@@ -5,6 +5,7 @@ import type { Log } from '../stream/connector.ts'
 import type { Inlet } from '../stream/inlet.ts'
 import type { OpenWorkflow, WorkflowObserver } from './open-workflow.ts'
 import type { Positions } from './position-keeper.ts'
+import { workflowNodes } from './workflow-nodes.ts'
 import { type DrainSignals, type WorkflowHealth, WorkflowRun } from './workflow-run.ts'
 import type { WorkflowSpec } from './workflow-spec.ts'
 
@@ -43,6 +44,12 @@ export class WorkflowRunner implements AsyncDisposable {
 
   health(name: string): WorkflowHealth | undefined {
     return this.#runs.get(name)?.health
+  }
+
+  /** The nodes of one that runs, as it was declared; none of any other. */
+  nodes(name: string): readonly string[] {
+    const run = this.#runs.get(name)
+    return run === undefined ? [] : workflowNodes(run.manifest)
   }
 
   /** The side door of a workflow. Throws `not_in_force` for one that does not run. */

@@ -5,6 +5,8 @@ export interface WorkflowFigures {
   readonly workflow: string
   readonly read: number
   readonly filtered: number
+  /** Of the messages that went on to the sinks: those with an idempotency key, and those without. */
+  readonly keys: { readonly present: number; readonly missing: number }
   /** What came out of each stage. */
   readonly passed: ReadonlyMap<string, number>
   readonly dropped: number
@@ -55,6 +57,7 @@ export function openWorkflowMetrics(registers: Registry[], figures: () => readon
   const sink = ['workflow', 'sink']
   const stage = ['workflow', 'stage']
   const node = ['workflow', 'node']
+  const keyed = ['workflow', 'key']
   counter(
     'hermes_engine_messages_processed_total',
     'Messages read.',
@@ -73,6 +76,7 @@ export function openWorkflowMetrics(registers: Registry[], figures: () => readon
     workflow,
     each((of) => of.dropped),
   )
+  counter('hermes_engine_idempotency_keys_total', 'Messages for the sinks, with and without a key.', keyed, keys)
   counter('hermes_engine_message_errors_total', 'Messages that failed.', stage, failures)
   counter('hermes_engine_dead_letter_total', 'Messages sent to the dead letters.', stage, letters)
   counter(
@@ -131,12 +135,17 @@ interface Counted {
   readonly stage?: string
   readonly node?: string
   readonly sink?: string
+  readonly key?: string
   readonly value: number
 }
 
 function processed({ workflow, read, passed, sinks }: WorkflowFigures): readonly Counted[] {
   const ofSinks = [...sinks].map(([name, { written }]) => [`sinks.${name}`, written] as const)
   return [['source', read] as const, ...passed, ...ofSinks].map(([node, value]) => ({ workflow, node, value }))
+}
+
+function keys({ workflow, keys: counts }: WorkflowFigures): readonly Counted[] {
+  return Object.entries(counts).map(([key, value]) => ({ workflow, key, value }))
 }
 
 function failures({ workflow, failed, sinks }: WorkflowFigures): readonly Counted[] {
@@ -154,12 +163,13 @@ function letters({ workflow, failed, sinks }: WorkflowFigures): readonly Counted
 const triggers = ['messages', 'bytes', 'time', 'free', 'end', 'retry'] as const
 
 function histograms(registers: Registry[], figures: () => readonly WorkflowFigures[]): WorkflowMetrics {
-  const seconds = new Histogram({
+  const seconds: Histogram = new Histogram({
     name: 'hermes_engine_processing_duration_seconds',
     help: 'How long writes to sinks took.',
     registers,
     labelNames: ['workflow', 'sink'],
     buckets: [0.0005, 0.002, 0.01, 0.05, 0.25, 1, 5, 30],
+    collect: () => forget(),
   })
   const sizes: Histogram = new Histogram({
     name: 'hermes_engine_batch_messages',

@@ -29,6 +29,8 @@ export interface Batch {
   bytes(index: number): Uint8Array
   /** All values, in order; the array must not be changed. */
   values(): readonly unknown[]
+  /** How many messages have an id; absent where that takes a look at each. */
+  readonly identified?: number | undefined
   /** What is known of a message; the same object for all of which nothing is known. */
   meta(index: number): Meta
 }

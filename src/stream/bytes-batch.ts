@@ -26,6 +26,10 @@ export class BytesBatch implements Batch {
     if (position !== undefined) this.position = position
   }
 
+  get identified(): number | undefined {
+    return this.#metas === undefined ? 0 : undefined
+  }
+
   get byteLength(): number {
     this.#byteLength ??= this.#payloads.reduce((sum, payload) => sum + payload.length, 0)
     return this.#byteLength

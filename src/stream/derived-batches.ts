@@ -16,6 +16,12 @@ export class PickedBatch implements Batch {
     if (base.position !== undefined) this.position = base.position
   }
 
+  get identified(): number | undefined {
+    const { size, identified } = this.#base
+    if (identified === 0) return 0
+    return identified === size ? this.size : undefined
+  }
+
   get byteLength(): number {
     const { size, byteLength } = this.#base
     return size === 0 ? 0 : Math.ceil((byteLength / size) * this.size)
@@ -51,6 +57,10 @@ export class RevaluedBatch extends ValueBatch {
   constructor(base: Batch, values: readonly unknown[]) {
     super(values, base.position, undefined)
     this.#base = base
+  }
+
+  override get identified(): number | undefined {
+    return this.#base.identified
   }
 
   override meta(index: number): Meta {

@@ -15,6 +15,8 @@ export interface StageObserver {
   passed(node: string, batch: Batch): void
   filtered(stage: string, messages: number): void
   failed(stage: string, messages: number): void
+  /** What goes on to the sinks. */
+  left?(batch: Batch): void
 }
 
 export interface StageParts {
@@ -80,6 +82,7 @@ export class Stage {
       current = next
       if (next.size > 0) this.#parts.observer?.passed(stage, next)
     }
+    if (current.size > 0) this.#parts.observer?.left?.(current)
     return current
   }
 

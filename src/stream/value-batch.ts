@@ -17,6 +17,10 @@ export class ValueBatch implements Batch {
     if (position !== undefined) this.position = position
   }
 
+  get identified(): number | undefined {
+    return this.#metas === undefined ? 0 : undefined
+  }
+
   get byteLength(): number {
     this.#byteLength ??= estimate(this)
     return this.#byteLength

@@ -32,6 +32,10 @@ export class CountedBatch implements Batch {
     this.#payloads = payloads
   }
 
+  get identified(): number {
+    return this.size
+  }
+
   get byteLength(): number {
     const { bytes } = this.#payloads
     return this.size === 0 ? 0 : this.size * (bytes ?? this.bytes(0)).length

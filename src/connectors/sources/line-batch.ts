@@ -31,6 +31,10 @@ export class LineBatch implements Batch {
     if (origin.position !== undefined) this.position = origin.position
   }
 
+  get identified(): number {
+    return this.#origin.id === undefined ? 0 : this.size
+  }
+
   get byteLength(): number {
     const { bounds } = this.#lines
     let length = 0
