@@ -881,7 +881,7 @@ export interface Sinks {
      * @default []
      */
     readonly primaryKey?: readonly string[]
-    /** Declared columns: a type, or { type, from }. Fields beside them are inferred, or left out with evolve: freeze. */
+    /** Declared columns: a type, or { type, from }. A column that is there is widened to its type with the next write, and never narrowed. Fields beside them are inferred, or left out with evolve: freeze. */
     readonly columns?: { readonly [name: string]: string | {
       /** text, integer, bigint, double, numeric, numeric(p,s), boolean, date, timestamptz, json, bytes or uuid */
       readonly type: string

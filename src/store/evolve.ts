@@ -1,5 +1,5 @@
 import { HermesError } from '../errors.ts'
-import { convertible } from './column-change.ts'
+import { columnChange, convertible } from './column-change.ts'
 import { columnNames } from './column-name.ts'
 import { type Column, type ColumnType, formatColumnType } from './column-type.ts'
 import type { Database } from './database.ts'
@@ -35,7 +35,7 @@ export function evolutionFor(
   const added: Column[] = target.columns
     .filter(({ name }) => !present.has(name))
     .map(({ name, type }) => ({ name, type }))
-  const wider: Column[] = []
+  const wider: Column[] = [...declaredWider(target, columns)]
   for (const [field, set] of [...survey].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
     const name = names.of(field)
     if (declared.has(name) || (target.evolve === 'freeze' && !target.key.includes(name))) continue
@@ -46,6 +46,16 @@ export function evolutionFor(
     names.add(name)
   }
   return { added, widened: wider }
+}
+
+/** Columns that are declared wider than they are, where the target may widen them. */
+export function declaredWider(target: RunTarget, columns: readonly Column[]): readonly Column[] {
+  if (target.widens !== true) return []
+  const present = new Map(columns.map(({ name, type }) => [name, type]))
+  return target.columns.flatMap(({ name, type }) => {
+    const found = present.get(name)
+    return found !== undefined && columnChange(found, type) === 'widen' ? [{ name, type }] : []
+  })
 }
 
 /** Where one type cannot become the other, the value itself is refused later. */

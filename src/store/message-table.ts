@@ -49,6 +49,7 @@ function shapeOf(target: MessageTarget): MessageShape {
     table,
     source: workflow,
     columns: [...filled, ...columns],
+    widens: true,
     key,
     write,
     evolve: json === undefined ? evolve : 'freeze',

@@ -2,7 +2,7 @@ import { HermesError } from '../errors.ts'
 import type { Column } from './column-type.ts'
 import type { Database, Loader, LoadTarget, Row, Statement } from './database.ts'
 import { readShapes } from './dialects.ts'
-import { evolutionFor, evolutionScript, fractionsAmong } from './evolve.ts'
+import { declaredWider, evolutionFor, evolutionScript, fractionsAmong } from './evolve.ts'
 import type { Portion } from './portion.ts'
 import { type RecordPlan, recordPlan } from './record-plan.ts'
 import { identifier } from './sql-text.ts'
@@ -24,7 +24,7 @@ export class RunTable implements AsyncDisposable {
   readonly #createdAt: string
   readonly ignored = new Set<string>()
   #version = -1
-  /** Undefined when the table is not there, or lacks a declared column. */
+  /** Undefined when the table is not there, or lacks a declared column or its width. */
   #plan: RecordPlan | undefined
   #loader: Loader | undefined
   /** Columns that staged rows filled with integers which no double holds. */
@@ -120,6 +120,7 @@ export class RunTable implements AsyncDisposable {
     const columns = ownColumns(shape)
     const has = new Set(columns.map(({ name }) => name))
     if (!this.#target.columns.every(({ name }) => has.has(name))) return undefined
+    if (declaredWider(this.#target, columns).length > 0) return undefined
     return recordPlan(this.#target, columns, this.#createdAt, this.ignored)
   }
 
@@ -142,7 +143,9 @@ export class RunTable implements AsyncDisposable {
       const shape = (await readShapes(database, [target.table])).get(target.table)
       if (shape !== undefined) checkShape(target, shape)
       const columns = shape === undefined ? [] : ownColumns(shape)
-      const survey = portion.survey(recordPlan(target, columns, this.#createdAt, this.ignored))
+      const wider = new Map(declaredWider(target, columns).map((column) => [column.name, column]))
+      const soon = columns.map((column) => wider.get(column.name) ?? column)
+      const survey = portion.survey(recordPlan(target, soon, this.#createdAt, this.ignored))
       if (survey === undefined) return false
       const long = new Set(this.#long)
       for (const name of fractionsAmong(target, columns, survey)) {

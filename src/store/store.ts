@@ -100,6 +100,8 @@ export interface DataTables {
 export interface RunTarget extends Holding {
   /** Declared columns; fields beside them are inferred or, with `freeze`, left out. */
   readonly columns: readonly DeclaredColumn[]
+  /** A column that is there becomes as wide as it is declared; absent: nobody but a plan changes declared columns. */
+  readonly widens?: true
   /** Columns that only other sources of the table declare: their types are not this run's to change. */
   readonly othersColumns?: readonly Column[]
   readonly key: readonly string[]

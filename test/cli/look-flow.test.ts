@@ -80,9 +80,10 @@ it('say that a workflow has lost its source, which it tries to reach by itself',
   await expect.poll(() => stateOf('ticks'), { timeout: 10_000 }).toBe('ready Running')
   await peer[Symbol.asyncDispose]()
   await expect.poll(() => stateOf('ticks'), { timeout: 10_000 }).toBe('retrying ConnectorUnavailable')
-  expect((await place.status('ticks')).stdout).toContain(`source: ws://127.0.0.1:${peer.port}: `)
-  await using _again = await openPeer({ port: peer.port })
+  expect((await place.status('ticks')).stdout).toContain(`source: ws://127.0.0.1:${peer.port}`)
+  await using again = await openPeer({ port: peer.port })
   await expect.poll(() => stateOf('ticks'), { timeout: 15_000 }).toBe('ready Running')
+  expect(again.sockets).toHaveLength(1)
 })
 
 it('trace a table to its sources', async () => {

@@ -212,6 +212,20 @@ eachDatabase('message tables', ({ dialect, home: newHome }) => {
     expect((await home.witness('SELECT * FROM frozen'))[0]).not.toHaveProperty('b')
   })
 
+  test('a column becomes as wide as it is declared, the key too, and never narrower', async () => {
+    const { store, home } = shared
+    const big = 99_999_999_999_999
+    const narrow = target({ columns: declared({ id: 'integer', v: 'numeric' }) })
+    const wide = target({ columns: declared({ id: 'bigint', v: 'text' }) })
+    await write(store, narrow, messages([{ id: 1, v: 1.5 }]))
+    expect((await write(store, narrow, messages([{ id: big, v: 2 }]))).refused).toHaveLength(1)
+    const after = await write(store, wide, messages([{ id: big, v: 'x' }]))
+    expect(after.refused).toStrictEqual([])
+    expect((await write(store, narrow, messages([{ id: big + 1, v: 'y' }]))).refused).toStrictEqual([])
+    const rows = await all(home, 'id, v', 'id')
+    expect(rows.map(({ id, v }) => `${String(id)} ${String(v)}`)).toStrictEqual(['1 1.5', `${big} x`, `${big + 1} y`])
+  })
+
   test('a table that goes away or changes meanwhile is made again by the next try', async () => {
     const { store, home } = shared
     await using table = store.messages.open(target())

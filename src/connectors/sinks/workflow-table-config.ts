@@ -39,7 +39,7 @@ export const ownTableSchema = {
       type: 'object',
       default: {},
       description:
-        'Declared columns: a type, or { type, from }. Fields beside them are inferred, or left out with evolve: freeze.',
+        'Declared columns: a type, or { type, from }. A column that is there is widened to its type with the next write, and never narrowed. Fields beside them are inferred, or left out with evolve: freeze.',
       additionalProperties: {
         anyOf: [
           columnType,
