@@ -1225,7 +1225,7 @@ export interface SinkFields {
 export interface Delivery {
   /** CEL; messages with one key keep their order. */
   readonly key?: string
-  /** CEL; tells a message from all others, so that sinks write it once. Left out: its place in the source. */
+  /** CEL; tells a message from all others, so that sinks write it once. Left out: its place in the source. Where it has none, as with a WebSocket, a table without a primaryKey knows it by its content. */
   readonly idempotencyKey?: string
   /** When a sink that fails is tried again: with pauses that double, for ever. */
   readonly retry?: {

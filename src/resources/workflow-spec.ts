@@ -94,7 +94,7 @@ const delivery: JsonSchema = {
       type: 'string',
       'x-expression': true,
       description:
-        'CEL; tells a message from all others, so that sinks write it once. Left out: its place in the source.',
+        'CEL; tells a message from all others, so that sinks write it once. Left out: its place in the source. Where it has none, as with a WebSocket, a table without a primaryKey knows it by its content.',
     },
     retry: {
       type: 'object',

@@ -94,6 +94,14 @@ eachDatabase('the table sink of workflows', ({ home: newHome }) => {
     expect(await sink.write(lines(deep), never)).toHaveLength(shared.store.dialect === 'sqlite' ? 1 : 0)
   })
 
+  test('knows a message without an id by its content', async () => {
+    await using sink = await open(shared.store, { name: 't' })
+    const payloads = ['{"v":1}', '{"v":2}', '{"v":1}'].map((text) => Buffer.from(text))
+    for (let time = 0; time < 2; time++) expect(await sink.write(bytesBatch(payloads), never)).toStrictEqual([])
+    expect(await sink.write(valueBatch([{ v: 2 }, { v: 3 }]), never)).toStrictEqual([])
+    expect((await rows('v')).map(({ v }) => Number(v))).toStrictEqual([1, 2, 3])
+  })
+
   test('takes values that steps made, and those that JSON has no text for', async () => {
     const { store } = shared
     await using sink = await open(store, { name: 't', json: 'payload', columns: { big: 'bigint' } })

@@ -1,4 +1,5 @@
-import type { Batch } from '../../stream/batch.ts'
+import { hash } from 'node:crypto'
+import type { Batch, Meta } from '../../stream/batch.ts'
 import type { Connector, Context } from '../../stream/connector.ts'
 import type { Rejection, Sink } from '../../stream/sink.ts'
 import { ownTableSchema, type WorkflowTableConfig, workflowTableSchema } from './workflow-table-config.ts'
@@ -56,8 +57,19 @@ function tableBatch(batch: Batch): TableBatch {
     size,
     ...(position === undefined ? {} : { position }),
     value: (index) => batch.value(index),
-    meta: (index) => batch.meta(index),
+    meta: (index) => metaOf(batch, index),
     source: (index) => sourceOf(batch, index),
+  }
+}
+
+/** A message that nobody gave an id, such as one of a WebSocket, is known by its content. */
+function metaOf(batch: Batch, index: number): Meta {
+  const meta = batch.meta(index)
+  if (meta.id !== undefined) return meta
+  try {
+    return { ...meta, id: hash('sha256', batch.bytes(index), 'base64url') }
+  } catch {
+    return meta
   }
 }
 
