@@ -13,6 +13,7 @@ import type { Origin, Snapshot } from './origin/origin.ts'
 import { withSecrets } from './origin/with-secrets.ts'
 import { readTests } from './read-tests.ts'
 import { kinds } from './resources/kinds.ts'
+import { checkMessageSchema } from './resources/workflow-schema-check.ts'
 import type { ValidateReport } from './service/api.ts'
 import type { Log } from './stream/connector.ts'
 
@@ -45,13 +46,16 @@ export async function localValidate(parts: LocalValidateParts, given: string | u
   const ofTests = (await readTests(tests, root, snapshot)).problems
   const inside = ({ at, manifest }: { at: { file: string }; manifest?: string }): boolean =>
     !isFile || join(root, manifest ?? at.file) === path
+  const manifests = snapshot.manifests.filter(inside)
   const report = reportOf({
-    manifests: snapshot.manifests.filter(inside),
+    manifests,
     problems: snapshot.problems.filter(inside),
     secrets: (snapshot.secrets ?? []).filter(({ file }) => inside({ at: { file } })),
     empty: snapshot.empty?.filter((file) => inside({ at: { file } })) ?? [],
   })
-  return { ...report, files: report.files + tests.length, problems: [...report.problems, ...ofTests] }
+  const ofSchemas = (await Promise.all(manifests.map((each) => checkMessageSchema(each, root)))).flat()
+  const problems = [...report.problems, ...ofSchemas, ...ofTests]
+  return { ...report, files: report.files + tests.length, problems }
 }
 
 /** A file among the manifests may name lists anywhere below them. */

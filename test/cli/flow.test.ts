@@ -148,6 +148,25 @@ it('a broken file is reported with its place, and loses nothing', async () => {
   await rm(join(directory, 'manifests/broken.yaml'))
 })
 
+it('a schema that messages cannot be validated by is found before it runs', async () => {
+  const file = join(directory, 'manifests/schema.yaml')
+  const head = 'apiVersion: hermes/v1\nkind: Workflow\nmetadata: { name: w }\n'
+  const spec = 'spec:\n  source: { generate: { payload: 1 } }\n  sinks: [{ drop: {} }]\n  validate: '
+  for (const [validate, problem] of [
+    [
+      '{ jsonSchema: { schema: { type: objekt } } }',
+      /schema\.yaml:7:29: spec\.validate\.jsonSchema\.schema: invalid_value /,
+    ],
+    ['{ jsonSchema: { file: none.json } }', /schema\.yaml:7:\d+: spec\.validate\.jsonSchema\.file: .*cannot be read/],
+    ['{ avro: { schema: { type: bogus } } }', /spec\.validate\.avro\.schema: invalid_value .*bogus/],
+    ['{ protobuf: { schema: "message A {}", message: B } }', /spec\.validate\.protobuf\.message: .*no message B/],
+  ] as const) {
+    await writeFile(file, `${head}${spec}${validate}\n`)
+    expect(await hermes('validate')).toMatchObject({ code: 1, stdout: expect.stringMatching(problem) })
+  }
+  await rm(file)
+})
+
 function more(table: string): string {
   return `apiVersion: hermes/v1
 kind: SourceDefinition
