@@ -50,15 +50,15 @@ export class Stage {
   }
 
   /** What is left of a batch. What failed is in the dead letters when this resolves (invariant 5). */
-  async pass(batch: Batch, signal: AbortSignal): Promise<Batch> {
+  pass(batch: Batch, signal: AbortSignal): Promise<Batch> {
     this.#parts.observer?.passed('source', batch)
-    return this.#parts.steps.length === 0 ? batch : await this.#through(batch, 0, signal)
+    return this.#through(batch, 0, signal)
   }
 
   /** The same for messages that failed at a stage before: they go on there, or from the beginning where it is no more. */
-  async again(batch: Batch, stage: string, signal: AbortSignal): Promise<Batch> {
+  again(batch: Batch, stage: string, signal: AbortSignal): Promise<Batch> {
     const index = this.#parts.steps.findIndex((each) => each.stage === stage)
-    return await this.#through(batch, Math.max(0, index), signal)
+    return this.#through(batch, Math.max(0, index), signal)
   }
 
   /** What is due by time alone, oldest first; with `end` all that was held back. */
