@@ -7,6 +7,11 @@ export const streamErrors = {
     summary: 'The source of a workflow cannot read again, and its buffer does not outlive the process.',
     fix: 'Give it `buffer: { file: {} }`, or live with the loss.',
   },
+  route_unused: {
+    next: 'note',
+    summary: 'A sink takes only a route that no step gives.',
+    fix: 'Correct the name of the route, or leave the sink away.',
+  },
   message_invalid: {
     next: 'stalled',
     summary: 'A message is not what it should be.',

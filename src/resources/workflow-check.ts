@@ -1,10 +1,11 @@
+import { normalize } from 'node:path'
 import { steps as registry, sinks as sinkRegistry } from '../connectors/index.ts'
 import { letterFilter } from '../connectors/letter-filter.ts'
 import { type ErrorCode, errorTable, toHermesError } from '../errors.ts'
 import type { Manifest, Problem } from '../manifest/manifest.ts'
 import type { StepConnector } from '../stream/step.ts'
 import { deadLetterFields, type Keyed, type WorkflowConnectors, type WorkflowSpec } from './workflow-spec.ts'
-import { workflowView } from './workflow-view.ts'
+import { type Chosen, routesGiven, workflowView } from './workflow-view.ts'
 
 /** What a schema cannot say of a Workflow. */
 export function checkWorkflow(manifest: Manifest<WorkflowSpec>): Problem[] {
@@ -27,7 +28,22 @@ function circleProblems(manifest: Manifest<WorkflowSpec>): Problem[] {
   const message = 'a workflow cannot hand messages to itself'
   const found = spec.sinks.flatMap((sink, index) => (isOwn(sink) ? [`spec.sinks[${index}].workflow.name`] : []))
   const all = isOwn(spec.deadLetter) ? [...found, 'spec.deadLetter.workflow.name'] : found
-  return all.map((path) => problem(manifest, 'invalid_value', path, message))
+  return [...all.map((path) => problem(manifest, 'invalid_value', path, message)), ...ownFileProblems(manifest)]
+}
+
+/** What it writes to the file that it follows it would read, and write again. */
+function ownFileProblems(manifest: Manifest<WorkflowSpec>): Problem[] {
+  const { source, sinks } = workflowView(manifest)
+  const followed = filePath(source)
+  return sinks.flatMap((sink) => {
+    if (followed === undefined || filePath(sink) !== followed) return []
+    const message = 'a workflow cannot write to the file that it follows'
+    return [problem(manifest, 'invalid_value', `spec.sinks[${sink.index}].file.path`, message)]
+  })
+}
+
+function filePath({ type, config }: Chosen): string | undefined {
+  return type === 'file' ? normalize(String(config['path'])) : undefined
 }
 
 function letterSourceProblems(manifest: Manifest<WorkflowSpec>): Problem[] {
@@ -114,24 +130,16 @@ function stepProblems(manifest: Manifest<WorkflowSpec>): Problem[] {
 function routeProblems(manifest: Manifest<WorkflowSpec>): Problem[] {
   const { steps, sinks } = workflowView(manifest)
   const taken = new Set(sinks.flatMap(({ name, routes }) => routes ?? [name]))
-  return steps.flatMap(({ type, config }, index) =>
-    type !== 'route'
-      ? []
-      : routesOf(config)
-          .filter((route) => !taken.has(route))
-          .map((route) => lost(manifest, index, route)),
+  return steps.flatMap((step, index) =>
+    routesGiven(step)
+      .filter((route) => !taken.has(route))
+      .map((route) => lost(manifest, index, route)),
   )
 }
 
 function lost(manifest: Manifest<WorkflowSpec>, index: number, route: string): Problem {
   const message = `no sink takes the route ${route}, and its messages would be lost`
   return problem(manifest, 'invalid_value', `spec.steps[${index}].route`, message)
-}
-
-/** The names that a route step gives. */
-function routesOf(config: Readonly<Record<string, unknown>>): readonly string[] {
-  const { branches = [], default: other } = config as { branches?: readonly { to?: string }[]; default?: string }
-  return [...branches.flatMap(({ to }) => to ?? []), ...(other === undefined ? [] : [other])]
 }
 
 function problem(manifest: Manifest, code: ErrorCode, path: string, message: string): Problem {

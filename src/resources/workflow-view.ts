@@ -79,6 +79,13 @@ export function connectionOfTable({ type, config }: Chosen): string | undefined 
   return type === 'table' ? (config['connection'] as string | undefined) : undefined
 }
 
+/** The routes that a step gives; none where it is no route step. */
+export function routesGiven({ type, config }: Chosen): readonly string[] {
+  if (type !== 'route') return []
+  const { branches = [], default: other } = config as { branches?: readonly { to?: string }[]; default?: string }
+  return [...branches.flatMap(({ to }) => to ?? []), ...(other === undefined ? [] : [other])]
+}
+
 /** That of the dead letters too. */
 function allSinks(spec: WorkflowSpec): readonly Chosen[] {
   const { sinks, deadLetter } = workflowView({ spec })

@@ -1,8 +1,8 @@
 import { buffers, streamSources } from '../connectors/index.ts'
-import { errorTable } from '../errors.ts'
+import { type ErrorCode, errorTable } from '../errors.ts'
 import type { Manifest, Problem } from '../manifest/manifest.ts'
 import type { WorkflowSpec } from './workflow-spec.ts'
-import { type Chosen, workflowView } from './workflow-view.ts'
+import { type Chosen, routesGiven, workflowView } from './workflow-view.ts'
 
 /**
  * What of a workflow may be lost: what a source sends that cannot be asked again, when nothing behind it outlives the
@@ -18,11 +18,27 @@ export function mayBeLost({ spec }: Pick<Manifest<WorkflowSpec>, 'spec'>): strin
 
 /** What a person should know of a workflow in which nothing is wrong. */
 export function workflowWarnings(manifest: Manifest<WorkflowSpec>): Problem[] {
+  if (manifest.spec.suspend) return []
   const lost = mayBeLost(manifest)
-  if (lost === undefined || manifest.spec.suspend) return []
-  const path = 'spec.source'
-  const { fix } = errorTable.volatile_source
-  return [{ code: 'volatile_source', message: `${path}: ${lost}`, at: manifest.locate(path), path, fix }]
+  return [
+    ...(lost === undefined ? [] : [warning(manifest, 'volatile_source', 'spec.source', lost)]),
+    ...unusedRoutes(manifest),
+  ]
+}
+
+/** A sink that nothing is routed to gets nothing. */
+function unusedRoutes(manifest: Manifest<WorkflowSpec>): Problem[] {
+  const { steps, sinks } = workflowView(manifest)
+  const given = new Set(steps.flatMap(routesGiven))
+  return sinks.flatMap(({ index, name, routes }) => {
+    if (routes === undefined || given.has(name) || routes.some((route) => given.has(route))) return []
+    const none = `no step gives the route ${routes.join(' or ')}: the sink ${name} gets nothing`
+    return [warning(manifest, 'route_unused', `spec.sinks[${index}].routes`, none)]
+  })
+}
+
+function warning(manifest: Manifest, code: ErrorCode, path: string, message: string): Problem {
+  return { code, message: `${path}: ${message}`, at: manifest.locate(path), path, fix: errorTable[code].fix }
 }
 
 type Registry = Readonly<

@@ -155,11 +155,9 @@ class Life {
 
   /** Resolves to what the run came to once everything is acknowledged. */
   async end(acknowledge: (consumer: number) => void): Promise<unknown> {
-    let isRunning = true
-    const ended = this.#ended.finally(() => {
-      isRunning = false
-    })
-    while (isRunning) {
+    const running = new AbortController()
+    const ended = this.#ended.finally(() => running.abort())
+    while (!running.signal.aborted) {
       for (let index = 0; index < CONSUMERS; index += 1) acknowledge(index)
       await turn()
     }
@@ -180,10 +178,10 @@ class World {
     this.#life = this.#begin()
   }
 
-  async run(command: Command): Promise<void> {
-    if (command.do === 'feed') this.#log.write(command.size)
-    else if (command.do === 'ack') this.#acknowledge(command.consumer, command.which)
-    else if (command.do === 'nack') this.#putBack(command.consumer, command.which)
+  async run(step: Command): Promise<void> {
+    if (step.do === 'feed') this.#log.write(step.size)
+    else if (step.do === 'ack') this.#acknowledge(step.consumer, step.which)
+    else if (step.do === 'nack') this.#putBack(step.consumer, step.which)
     else {
       await this.#life.crash()
       this.#life = this.#begin()
