@@ -187,6 +187,7 @@ function flowStatus(health: WorkflowHealth, counts: WorkflowCounts, deadLetters:
     sinks,
     ...(health.error === undefined ? {} : { error: told(health.error) }),
     ...(health.trouble === undefined ? {} : { source: told(health.trouble) }),
+    ...(health.lettersTrouble === undefined ? {} : { deadLetter: told(health.lettersTrouble) }),
   }
 }
 

@@ -84,6 +84,8 @@ function flowFinding(flow: FlowStatus | undefined): Finding {
     return { state: 'ready', reason: 'Finished', message: 'Its source has ended; all of it was delivered.' }
   if (phase !== 'running') return { state: 'progressing', reason: 'Starting', message: 'It is being started.' }
   if (flow.source !== undefined) return failing({ ...flow.source, message: `source: ${flow.source.message}` })
+  if (flow.deadLetter !== undefined)
+    return failing({ ...flow.deadLetter, message: `dead letters: ${flow.deadLetter.message}` })
   const away = flow.sinks.find(({ breaker, error: each }) => breaker !== 'closed' || each?.code === 'sink_stalled')
   if (away?.error === undefined) return { state: 'ready', reason: 'Running', message: 'It runs.' }
   const { code, message } = away.error

@@ -58,6 +58,8 @@ export interface FlowStatus {
   readonly error?: { readonly code: string; readonly message: string }
   /** Why its source gives nothing at the moment, though it runs. */
   readonly source?: { readonly code: string; readonly message: string }
+  /** Why dead letters cannot be written at the moment: its source waits. */
+  readonly deadLetter?: { readonly code: string; readonly message: string }
   readonly sinks: readonly SinkStatus[]
 }
 

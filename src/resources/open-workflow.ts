@@ -72,6 +72,8 @@ export interface OpenWorkflow extends AsyncDisposable {
   /** What stands between, for one run; `state` is what its steps gave the one before. */
   openStage(state: unknown): Promise<Stage>
   readonly sinks: readonly OpenSink[]
+  /** Why what failed before the sinks cannot go to the dead letters just now: the source waits. */
+  lettersTrouble(): HermesError | undefined
   /** Its only sink commits the source's position with the rows: nobody else may write it. */
   readonly keepsPosition: boolean
   /** Resolves when source and sinks could work now; throws why one cannot. */
@@ -137,6 +139,7 @@ export async function openWorkflow(
     openStage,
     sinks: opened,
     keepsPosition,
+    lettersTrouble: () => letters.trouble,
     ping: async (signal) => {
       await Promise.all([
         source.ping(signal),

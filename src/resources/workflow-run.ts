@@ -32,6 +32,8 @@ export interface WorkflowHealth {
   readonly depth?: Depth
   /** Why its source gives nothing just now, though it is read. */
   readonly trouble?: HermesError
+  /** Why the dead letters take nothing just now: what failed waits, and the source with it. */
+  readonly lettersTrouble?: HermesError
   readonly sinks: readonly (BranchHealth & { readonly name: string })[]
 }
 
@@ -104,6 +106,7 @@ export class WorkflowRun implements AsyncDisposable {
     const position = this.#keeper.position ?? this.#acked
     const inFlight = this.#inFlight
     const trouble = this.#opened?.source.trouble?.()
+    const lettersTrouble = this.#opened?.lettersTrouble()
     return {
       phase: this.#phase,
       failures: this.#failures,
@@ -113,6 +116,7 @@ export class WorkflowRun implements AsyncDisposable {
       ...(position === undefined ? {} : { position }),
       ...(inFlight === undefined ? {} : { lag: { messages: inFlight.messages, ms: inFlight.ageMs } }),
       ...(trouble === undefined ? {} : { trouble }),
+      ...(lettersTrouble === undefined ? {} : { lettersTrouble }),
       ...(this.#buffer === undefined ? {} : { depth: this.#buffer.depth() }),
     }
   }

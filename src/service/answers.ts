@@ -81,9 +81,10 @@ export const answers = {
       deadLetters: count,
       error: record({ code: text, message: text }),
       source: record({ code: text, message: text }),
+      deadLetter: record({ code: text, message: text }),
       sinks: list(reference('SinkStatus')),
     },
-    ['position', 'lag', 'error', 'source'],
+    ['position', 'lag', 'error', 'source', 'deadLetter'],
   ),
   SinkStatus: record(
     {

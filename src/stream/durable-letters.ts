@@ -19,9 +19,15 @@ export interface DurableLettersParts {
  */
 export class DurableLetters implements DeadLetters {
   readonly #parts: DurableLettersParts
+  #trouble: HermesError | undefined
 
   constructor(parts: DurableLettersParts) {
     this.#parts = parts
+  }
+
+  /** Why nothing can be written just now; undefined when it could. */
+  get trouble(): HermesError | undefined {
+    return this.#trouble
   }
 
   async write(letters: readonly DeadLetter[], signal: AbortSignal): Promise<void> {
@@ -29,11 +35,14 @@ export class DurableLetters implements DeadLetters {
     const breaker = new Breaker({ failures: Number.POSITIVE_INFINITY, ...retry, random })
     for (;;) {
       try {
-        return await deadLetters.write(letters, signal)
+        await deadLetters.write(letters, signal)
+        this.#trouble = undefined
+        return
       } catch (thrown) {
         signal.throwIfAborted()
         const error = toHermesError(thrown)
         if (error.code === 'message_rejected') throw thrown
+        this.#trouble = error
         onFailure(error)
         await clock.sleep(breaker.failed(clock.now()), signal)
       }

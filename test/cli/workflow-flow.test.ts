@@ -177,6 +177,27 @@ it('nobody looks at live messages where no service runs', async () => {
     })
 })
 
+it('says that it waits for its dead letters, and goes on once they are taken', async () => {
+  let isAway = false
+  await using letters = await serve((_request, response) => {
+    response.statusCode = isAway ? 503 : 200
+    return {}
+  })
+  const deadLetter = { http: { url: letters.url } }
+  await manifest('careful', { source, validate: needsId, sinks: [into('out.jsonl')], deadLetter })
+  await give({ id: 1 })
+  await place.serve()
+  await eventually(async () => (await lines('out.jsonl')).length === 1, 'it runs')
+  isAway = true
+  await give({ x: 2 }, { id: 3 })
+  await eventually(async () => (await status('careful'))?.state === 'retrying', 'it waits')
+  expect((await status('careful'))?.message).toMatch(/^dead letters: .*503/)
+  isAway = false
+  await eventually(async () => (await lines('out.jsonl')).length === 2, 'it goes on')
+  await eventually(async () => (await status('careful'))?.state === 'ready', 'all is well')
+  expect(letters.seen.at(-1)?.body).toContain('no id')
+})
+
 it('what may be lost is told when manifests are validated', async () => {
   const feed = { websocket: { url: 'ws://127.0.0.1:9/' } }
   await manifest('feed', { source: feed, sinks: [into('out.jsonl')] })

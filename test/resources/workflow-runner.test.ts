@@ -75,6 +75,7 @@ class World {
       openStage: async () => new Stage({ steps: [], deadLetters, clock: systemClock }),
       sinks: [{ name: 'a', sink, branch: new SinkBranch(parts) }],
       keepsPosition: false,
+      lettersTrouble: () => undefined,
       ping: (signal) => Promise.resolve(signal.throwIfAborted()).then(() => sink.ping()),
       openBuffer: async () => openMemoryBuffer({ messages: 20 }),
       [Symbol.asyncDispose]: async () => {

@@ -34,9 +34,11 @@ it('writes letters when the database is back, and tells of each failure', async 
   for (const ms of [100, 200, 200]) {
     await expect.poll(() => clock.sleeping).toBe(1)
     expect(written).toEqual([])
+    expect(letters.trouble?.message).toBe('the database is away')
     await clock.advance(ms)
   }
   await writing
+  expect(letters.trouble).toBeUndefined()
   expect([written, errors.length, errors[0]]).toEqual([[letter], 3, 'database_unavailable'])
 })
 
