@@ -44,6 +44,7 @@ export interface BranchHealth extends WriterHealth {
 const MOST_PARKED = 10_000
 /** The same in bytes: so many times what is written at once. */
 const MOST_PARKED_BATCHES = 2
+
 /**
  * Writes to one sink, in order, what the buffer gives: together what came while the sink was busy, within its limits, and
  * several groups at once where the sink takes them. Three verdicts: delivered; to be tried again, with pauses that
