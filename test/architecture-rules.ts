@@ -52,6 +52,7 @@ export const leaves: ReadonlySet<string> = new Set([
   'place.ts',
   'shared-text.ts',
   'test-report.ts',
+  'when-aborted.ts',
 ])
 
 /** Vendor libraries that one folder has to itself. */
