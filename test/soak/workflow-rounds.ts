@@ -7,6 +7,7 @@ import type { Home } from '../store/homes.ts'
 import type { KillFigures, KillOptions } from './kill-rounds.ts'
 import { type FeedType, feeds, KEYS, type MessageFeed } from './message-feeds.ts'
 import { Service } from './service.ts'
+import { StreamSink } from './stream-sink.ts'
 
 export type BufferType = 'memory' | 'file'
 
@@ -19,9 +20,9 @@ export interface WorkflowOptions extends Pick<KillOptions, 'home' | 'rounds' | '
 const NAME = 'prices'
 
 /**
- * A workflow takes messages to a file and into a table, and is changed meanwhile; things happen to its source, and the
- * service is killed again and again. In the end every message is in both, in the table once, and within a key in the
- * order of the source. Throws at the first difference, naming seed and round.
+ * A workflow takes messages to a file, into a table and into a stream, and is changed meanwhile; things happen to its
+ * source and to the stream, and the service is killed again and again. In the end every message is in all three, in table
+ * and stream once, and within a key in the order of the source. Throws at the first difference, naming seed and round.
  */
 export async function workflowRounds(options: WorkflowOptions): Promise<KillFigures> {
   const started = Date.now()
@@ -30,7 +31,8 @@ export async function workflowRounds(options: WorkflowOptions): Promise<KillFigu
   await using closing = new AsyncDisposableStack()
   closing.defer(() => rm(directory, { recursive: true, force: true }))
   const feed = closing.use(await feeds[options.feed ?? 'file'](directory))
-  const world = new LineWorld({ directory, buffer: options.buffer, feed, random: new Random(seed) })
+  const stream = closing.use(await StreamSink.open())
+  const world = new LineWorld({ directory, buffer: options.buffer, feed, stream, random: new Random(seed) })
   await world.start()
   let round = 0
   let interrupted = 0
@@ -73,6 +75,7 @@ interface LineWorldParts {
   readonly directory: string
   readonly buffer: BufferType
   readonly feed: MessageFeed
+  readonly stream: StreamSink
   readonly random: Random
 }
 
@@ -107,7 +110,7 @@ class LineWorld {
   /** Another version of the workflow: the steps differ, nothing of the source and the sinks. */
   async change(): Promise<void> {
     this.#version += 1
-    const { feed, buffer } = this.#parts
+    const { feed, stream, buffer } = this.#parts
     const table = { name: 'workflow_rows', primaryKey: ['id'] }
     const spec = {
       source: feed.source,
@@ -118,10 +121,7 @@ class LineWorld {
       ],
       buffer: { [buffer]: {} },
       delivery: { key: `string(${feed.path}.key)`, idempotencyKey: `string(${feed.path}.id)` },
-      sinks: [
-        { name: 'lines', file: { path: '../out/lines.jsonl' } },
-        { name: 'rows', table },
-      ],
+      sinks: [{ name: 'lines', file: { path: '../out/lines.jsonl' } }, { name: 'rows', table }, stream.clause],
     }
     const text = JSON.stringify({ apiVersion: 'hermes/v1', kind: 'Workflow', metadata: { name: NAME }, spec })
     const path = join(this.directory, 'manifests', 'workflow.yaml')
@@ -131,13 +131,14 @@ class LineWorld {
 
   /** So many messages in some portions; between two of them something happens to the source now and then. */
   async write(count: number): Promise<void> {
-    const { feed, random } = this.#parts
+    const { feed, stream, random } = this.#parts
     for (let left = count; left > 0; ) {
       const portion = Math.min(left, random.between(1, 500))
       await feed.give(this.#written, this.#written + portion)
       this.#written += portion
       left -= portion
       if (this.#hasRun && random.next() < 0.1) await feed.disturb()
+      if (random.next() < 0.1) await stream.cut()
       await delay(random.between(0, 40))
     }
   }
@@ -157,13 +158,19 @@ class LineWorld {
     for (;;) {
       const { rows, lines } = await this.arrived(home)
       const first = new Set(lines)
-      if (rows === this.#written && first.size === this.#written) {
+      const entries = await this.#parts.stream.size()
+      if (rows === this.#written && first.size === this.#written && entries === this.#written) {
         refuseDisorder(lines)
+        await this.#parts.stream.refuseDisorder()
         this.#hasRun = true
         return rows
       }
-      if (rows > this.#written) throw new Error(`${rows} rows of ${this.#written} lines`)
-      if (Date.now() > end) throw new Error(`${rows} rows and ${first.size} lines of ${this.#written} after a minute`)
+      if (Math.max(rows, entries) > this.#written) {
+        throw new Error(`${rows} rows and ${entries} entries of ${this.#written} lines`)
+      }
+      if (Date.now() > end) {
+        throw new Error(`${rows} rows, ${first.size} lines and ${entries} entries of ${this.#written} after a minute`)
+      }
       await delay(50)
     }
   }
