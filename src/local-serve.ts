@@ -3,6 +3,7 @@ import type { Core } from './core.ts'
 import { toHermesError } from './errors.ts'
 import type { LocalApiParts } from './local-api.ts'
 import { status } from './local-status.ts'
+import { saveMemoryAtRest } from './memory-saver.ts'
 import type { CommitStatus } from './observe/commit-status.ts'
 import { EventObserver } from './observe/event-observer.ts'
 import type { EventLog } from './observe/events.ts'
@@ -98,6 +99,7 @@ async function serveLive(parts: ServeParts, { stop, abort }: Signals, onReady: O
       opened.engine.run(stop, abort).then(() => opened.followed()),
       evaluateNowAndThen(opened.runner, clock, log, stop),
       drainOn({ stop, abort }, opened, log),
+      saveMemoryAtRest({ read: () => opened.workflows.read(), clock }, stop),
     ])
   } finally {
     unfollow()

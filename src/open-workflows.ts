@@ -47,6 +47,8 @@ export type WorkflowWrite = Parameters<WorkflowMetrics['wrote']>[0]
 export interface Workflows {
   readonly controller: Controller
   readonly runner: WorkflowRunner
+  /** Messages that those known were given since this process took them up. */
+  read(): number
   /** What those that run did since this process took them up. */
   figures(): readonly WorkflowFigures[]
   /** Lets others look at the messages of a workflow. Throws `not_in_force` for one that does not run. */
@@ -118,6 +120,7 @@ export function openWorkflows(parts: WorkflowsParts): Workflows {
   return {
     controller,
     runner,
+    read: () => [...counters.values()].reduce((sum, { read }) => sum + read, 0),
     figures: () =>
       runner.names.map((workflow) => {
         const health = runner.health(workflow)

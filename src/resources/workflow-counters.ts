@@ -58,6 +58,11 @@ export class WorkflowCounters implements WorkflowObserver {
     this.#rate = new Rate(clock)
   }
 
+  /** Messages that were read. */
+  get read(): number {
+    return this.#read
+  }
+
   get counts(): WorkflowCounts {
     return {
       read: this.#read,
