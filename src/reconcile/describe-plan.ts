@@ -63,8 +63,15 @@ export function approveAllCommand(plan: Plan): string | undefined {
   return pendingApprovals(plan).length > 1 ? `hermes approve ${plan.hash}` : undefined
 }
 
+/** Whether there is no revision to plan: its problems say why. */
+export function isUnread({ revision, problems }: Plan): boolean {
+  return revision === '' && problems.length > 0
+}
+
 /** `3 to create, 1 to change, 2 to remove, 1 blocked, 120 unchanged, 1,200 rows to fetch again`. */
-export function summaryOf({ summary, resources }: Plan): string {
+export function summaryOf(plan: Plan): string {
+  if (isUnread(plan)) return 'unknown, nothing could be read'
+  const { summary, resources } = plan
   const { create, change, remove, blocked, unchanged } = summary
   if (create + change + remove + blocked === 0) return `nothing to do, ${countText(unchanged)} unchanged`
   const counts = [`${countText(create)} to create`, `${countText(change)} to change`, `${countText(remove)} to remove`]

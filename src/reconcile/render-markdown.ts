@@ -8,6 +8,7 @@ import {
   because,
   describeRefetches,
   describeStep,
+  isUnread,
   pendingApprovals,
   plain,
   rowsText,
@@ -32,7 +33,7 @@ import { shortRevision } from './revision.ts'
 export function renderMarkdown(plan: Plan): string {
   const lines = foldedLines(plan.resources)
   const blocks = [
-    `### Hermes plan for ${code(shortRevision(plan.revision))}`,
+    isUnread(plan) ? '### Hermes plan' : `### Hermes plan for ${code(shortRevision(plan.revision))}`,
     `**${sentence(summaryOf(plan))}**`,
     problems(plan),
     approvals(plan),

@@ -175,6 +175,20 @@ describe('a plan rendered', () => {
     await expect(renderMarkdown(given)).toMatchFileSnapshot(golden(`${name}.md`))
   })
 
+  it('of nothing that could be read does not say that nothing is to be done', () => {
+    const problem = {
+      code: 'git_repository_missing',
+      message: 'no repository',
+      at: at('/nowhere', 1),
+      fix: 'Correct --git.',
+    } as const
+    const unread = plan([], { revision: '', problems: [problem] })
+    for (const text of [renderText(unread), renderMarkdown(unread)]) {
+      expect(text).toMatch(/unknown, nothing could be read/i)
+      expect(text).not.toMatch(/nothing to do|plan for/i)
+    }
+  })
+
   it('in colour says the same', () => {
     const painted = renderText(everything, { paint: (style, text) => `<${style}>${text}</>` })
     expect(painted).toContain('<red>!</> <bold>Table/trades</>')
