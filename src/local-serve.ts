@@ -145,7 +145,6 @@ function followStatus(
     write()
   })
   core.onWorkflow(() => write())
-  core.workflows.onWrite((each) => metrics.wrote(each))
   const unfollow = core.engine.onChange(write)
   return {
     end: async () => {

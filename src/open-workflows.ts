@@ -20,7 +20,7 @@ import { checkWorkflowSecrets } from './resources/workflow-secrets.ts'
 import type { WorkflowSpec } from './resources/workflow-spec.ts'
 import { bufferDir, workflowView } from './resources/workflow-view.ts'
 import type { RouteTable } from './service/hooks/route-table.ts'
-import type { WorkflowFigures, WorkflowMetrics } from './service/workflow-metrics.ts'
+import type { WorkflowFigures } from './service/workflow-metrics.ts'
 import type { Store } from './store/store.ts'
 import type { Log } from './stream/connector.ts'
 import type { Taps } from './stream/taps.ts'
@@ -41,8 +41,6 @@ export interface WorkflowsParts {
   readonly onChange: (workflow: string) => void
 }
 
-export type WorkflowWrite = Parameters<WorkflowMetrics['wrote']>[0]
-
 /** The workflows of one process: their controller, what runs them, and what they did. */
 export interface Workflows {
   readonly controller: Controller
@@ -53,8 +51,6 @@ export interface Workflows {
   figures(): readonly WorkflowFigures[]
   /** Lets others look at the messages of a workflow. Throws `not_in_force` for one that does not run. */
   taps(workflow: string): Taps
-  /** Calls `listener` with each batch that a sink took. */
-  onWrite(listener: (write: WorkflowWrite) => void): void
   /** How those that run do, by name. */
   flows(): Promise<ReadonlyMap<string, FlowStatus>>
 }
@@ -64,12 +60,8 @@ export function openWorkflows(parts: WorkflowsParts): Workflows {
   const { config, store, connections, databases, secrets, clock, log, onChange } = parts
   const rooms = openRooms(parts.routes)
   const counters = new Map<string, WorkflowCounters>()
-  const listeners = new Set<(write: WorkflowWrite) => void>()
-  const tell = (write: WorkflowWrite): void => {
-    for (const listener of listeners) listener(write)
-  }
   const countersOf = (workflow: string): WorkflowCounters => {
-    const known = counters.get(workflow) ?? new WorkflowCounters(clock, (write) => tell({ workflow, ...write }))
+    const known = counters.get(workflow) ?? new WorkflowCounters(clock)
     counters.set(workflow, known)
     return known
   }
@@ -132,7 +124,6 @@ export function openWorkflows(parts: WorkflowsParts): Workflows {
       runner.inlet(workflow)
       return countersOf(workflow).taps
     },
-    onWrite: (listener) => void listeners.add(listener),
     flows: async () => {
       const names = runner.names
       const letters = names.length === 0 ? new Map<string, number>() : await store.deadLetters.counts()

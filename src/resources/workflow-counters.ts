@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Batch } from '../stream/batch.ts'
+import { Distribution } from '../stream/distribution.ts'
 import { Rate } from '../stream/rate.ts'
 import type { Write } from '../stream/sink-writer.ts'
 import { Taps } from '../stream/taps.ts'
@@ -25,25 +26,24 @@ export interface SinkCounts {
   readonly writes: number
   readonly writeErrors: number
   readonly rejected: number
-  /** Milliseconds that writes took, all together. */
-  readonly writeMs: number
+  /** Seconds that writes took. */
+  readonly durations: Distribution
+  /** Messages of each write, by why it was made when it was. */
+  readonly sizes: ReadonlyMap<Write['trigger'], Distribution>
 }
 
-/** Told of each batch that a sink took. */
-export type OnWrite = (write: {
-  readonly sink: string
-  readonly messages: number
-  readonly ms: number
-  readonly trigger: Write['trigger']
-}) => void
+const SECONDS = [0.0005, 0.002, 0.01, 0.05, 0.25, 1, 5, 30]
+const MESSAGES = [1, 10, 100, 1_000, 10_000, 100_000]
 
-type Counted = { -readonly [K in keyof SinkCounts]: SinkCounts[K] } & { readonly rate: Rate }
+type Counted = { -readonly [K in Exclude<keyof SinkCounts, 'sizes'>]: SinkCounts[K] } & {
+  readonly rate: Rate
+  readonly sizes: Map<Write['trigger'], Distribution>
+}
 
 /** Counts what a workflow does, and lets others look on; kept from run to run, so that counters only grow. */
 export class WorkflowCounters implements WorkflowObserver {
   readonly taps = new Taps()
   readonly #clock: Clock
-  readonly #onWrite: OnWrite | undefined
   readonly #rate: Rate
   #read = 0
   #filtered = 0
@@ -52,9 +52,8 @@ export class WorkflowCounters implements WorkflowObserver {
   readonly #failed = new Map<string, number>()
   readonly #sinks = new Map<string, Counted>()
 
-  constructor(clock: Clock, onWrite?: OnWrite) {
+  constructor(clock: Clock) {
     this.#clock = clock
-    this.#onWrite = onWrite
     this.#rate = new Rate(clock)
   }
 
@@ -102,15 +101,16 @@ export class WorkflowCounters implements WorkflowObserver {
   sink(name: string): ReturnType<WorkflowObserver['sink']> {
     const counts = this.#sinks.get(name) ?? noCounts(this.#clock)
     this.#sinks.set(name, counts)
+    const node = `sinks.${name}`
     return {
       wrote: ({ batch, refused, ms, trigger }) => {
         const messages = batch.size - refused
         counts.written += messages
         counts.writes += 1
-        counts.writeMs += ms
+        counts.durations.add(ms / 1_000)
+        sizesOf(counts, trigger).add(messages)
         counts.rate.add(messages)
-        this.taps.passed(`sinks.${name}`, batch)
-        this.#onWrite?.({ sink: name, messages, ms, trigger })
+        this.taps.passed(node, batch)
       },
       writeFailed: () => {
         counts.writeErrors += 1
@@ -138,7 +138,15 @@ function identifiedIn(batch: Batch): number {
   return count
 }
 
+function sizesOf({ sizes }: Counted, trigger: Write['trigger']): Distribution {
+  const known = sizes.get(trigger)
+  if (known !== undefined) return known
+  const made = new Distribution(MESSAGES)
+  sizes.set(trigger, made)
+  return made
+}
+
 function noCounts(clock: Clock): Counted {
-  const rate = new Rate(clock)
-  return { written: 0, writtenPerSecond: 0, writes: 0, writeErrors: 0, rejected: 0, writeMs: 0, rate }
+  const [rate, durations] = [new Rate(clock), new Distribution(SECONDS)]
+  return { written: 0, writtenPerSecond: 0, writes: 0, writeErrors: 0, rejected: 0, durations, sizes: new Map(), rate }
 }

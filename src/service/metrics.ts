@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { StatusReport } from './api.ts'
-import { openWorkflowMetrics, type WorkflowFigures, type WorkflowMetrics } from './workflow-metrics.ts'
+import { openWorkflowMetrics, type WorkflowFigures } from './workflow-metrics.ts'
 
 export interface MetricsOptions {
   /** Asked at a scrape, at most every few seconds. */
@@ -17,8 +17,6 @@ export interface Metrics {
   run(run: { source: string; result: 'succeeded' | 'failed' | 'cancelled'; rows: number; seconds: number }): void
   /** A lap over all resources ended. */
   lap(seconds: number): void
-  /** A workflow's sink took a batch. */
-  wrote: WorkflowMetrics['wrote']
   /** A request was answered; `route` is the pattern, not the path. */
   request(request: { method: string; route: string; status: number; seconds: number }): void
   /** The text that Prometheus reads, and its content type. */
@@ -49,7 +47,7 @@ export function openMetrics(options: MetricsOptions): Metrics {
       meters.rows.remove({ source })
     }
   }
-  const ofWorkflows = openWorkflowMetrics(registers, options.workflows ?? (() => []))
+  openWorkflowMetrics(registers, options.workflows ?? (() => []))
   const status = resourceGauge(registers, options, forget)
   return {
     run: ({ source, result, rows, seconds }) => {
@@ -57,7 +55,6 @@ export function openMetrics(options: MetricsOptions): Metrics {
       meters.runSeconds.observe({ result }, seconds)
       if (rows > 0) meters.rows.inc({ source: labelOf(source) }, rows)
     },
-    wrote: (write) => ofWorkflows.wrote(write),
     lap: (seconds) => meters.lapSeconds.observe(seconds),
     request: ({ method, route, status: code, seconds }) => {
       meters.requests.inc({ method, route, status: String(code) })

@@ -1,4 +1,5 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import { Counter, Gauge, type Registry } from 'prom-client'
+import { type Spread, scrapedHistogram } from './scraped-histogram.ts'
 
 /** What one workflow did since this process took it up, and how it is; numbers are messages. */
 export interface WorkflowFigures {
@@ -22,25 +23,17 @@ export interface SinkFigures {
   readonly writes: number
   readonly writeErrors: number
   readonly rejected: number
-}
-
-export interface WorkflowMetrics {
-  /** A sink took a batch. */
-  wrote(write: {
-    readonly workflow: string
-    readonly sink: string
-    readonly messages: number
-    readonly ms: number
-    /** Why it was written when it was: `messages`, `bytes`, `time`, `free`, `end`, `retry`. */
-    readonly trigger: string
-  }): void
+  /** Seconds that writes took. */
+  readonly durations: Spread
+  /** Messages of each write, by why it was made when it was: `messages`, `bytes`, `time`, `free`, `end`, `retry`. */
+  readonly sizes: ReadonlyMap<string, Spread>
 }
 
 /**
  * The series of workflows. Counters are read at each scrape from what runs, so that those of a workflow that is gone go
  * away; labels are workflows, their sinks and stages.
  */
-export function openWorkflowMetrics(registers: Registry[], figures: () => readonly WorkflowFigures[]): WorkflowMetrics {
+export function openWorkflowMetrics(registers: Registry[], figures: () => readonly WorkflowFigures[]): void {
   const counter = (name: string, help: string, labelNames: readonly string[], count: CountOf): void => {
     const made: Counter = new Counter({
       name,
@@ -115,7 +108,7 @@ export function openWorkflowMetrics(registers: Registry[], figures: () => readon
   }
   gauge('hermes_engine_buffer_messages', 'Messages in the buffer.', ({ buffered }) => buffered)
   gauge('hermes_engine_buffer_bytes', 'Bytes in the buffer.', ({ bufferedBytes }) => bufferedBytes)
-  return histograms(registers, figures)
+  histograms(registers, figures)
 }
 
 /** One count for each workflow. */
@@ -160,43 +153,27 @@ function letters({ workflow, failed, sinks }: WorkflowFigures): readonly Counted
   return [...failed, ...ofSinks].map(([stage, value]) => ({ workflow, stage, value }))
 }
 
-const triggers = ['messages', 'bytes', 'time', 'free', 'end', 'retry'] as const
-
-function histograms(registers: Registry[], figures: () => readonly WorkflowFigures[]): WorkflowMetrics {
-  const seconds: Histogram = new Histogram({
+function histograms(registers: Registry[], figures: () => readonly WorkflowFigures[]): void {
+  const sinks = () =>
+    figures().flatMap(({ workflow, sinks: known }) =>
+      [...known].map(([sink, counts]) => ({ labels: { workflow, sink }, counts })),
+    )
+  scrapedHistogram(registers, {
     name: 'hermes_engine_processing_duration_seconds',
     help: 'How long writes to sinks took.',
-    registers,
-    labelNames: ['workflow', 'sink'],
-    buckets: [0.0005, 0.002, 0.01, 0.05, 0.25, 1, 5, 30],
-    collect: () => forget(),
+    labels: ['workflow', 'sink'],
+    series: () =>
+      sinks()
+        .filter(({ counts }) => counts.writes > 0)
+        .map(({ labels, counts }) => ({ labels, spread: counts.durations })),
   })
-  const sizes: Histogram = new Histogram({
+  scrapedHistogram(registers, {
     name: 'hermes_engine_batch_messages',
     help: 'Messages that were written at once.',
-    registers,
-    labelNames: ['workflow', 'sink', 'trigger'],
-    buckets: [1, 10, 100, 1_000, 10_000, 100_000],
-    collect: () => forget(),
+    labels: ['workflow', 'sink', 'trigger'],
+    series: () =>
+      sinks().flatMap(({ labels, counts }) =>
+        [...counts.sizes].map(([trigger, spread]) => ({ labels: { ...labels, trigger }, spread })),
+      ),
   })
-  const known = new Map<string, { readonly workflow: string; readonly sink: string }>()
-  const forget = (): void => {
-    const present = new Set(
-      figures().flatMap(({ workflow, sinks }) => [...sinks.keys()].map((sink) => `${workflow}/${sink}`)),
-    )
-    for (const [name, labels] of known) {
-      if (present.has(name)) continue
-      known.delete(name)
-      seconds.remove(labels)
-      for (const trigger of triggers) sizes.remove({ ...labels, trigger })
-    }
-  }
-  return {
-    wrote: ({ workflow, sink, messages, ms, trigger }) => {
-      const labels = { workflow, sink }
-      known.set(`${workflow}/${sink}`, labels)
-      seconds.observe(labels, ms / 1_000)
-      sizes.observe({ ...labels, trigger }, messages)
-    },
-  }
 }

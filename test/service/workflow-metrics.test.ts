@@ -5,7 +5,16 @@ import { countsAt, WorkflowCounters } from '../../src/resources/workflow-counter
 import { openWorkflowMetrics, type WorkflowFigures } from '../../src/service/workflow-metrics.ts'
 import type { Batch } from '../../src/stream/batch.ts'
 import { bytesBatch, pick, valueBatch, withMetas, withValues } from '../../src/stream/batches.ts'
+import { Distribution } from '../../src/stream/distribution.ts'
 import { FakeClock } from '../fake-clock.ts'
+
+function spread(bounds: readonly number[], values: readonly number[]): Distribution {
+  const made = new Distribution(bounds)
+  for (const value of values) made.add(value)
+  return made
+}
+
+const sizes = new Map([['free', spread([1, 10], [1, 3, 100])]])
 
 const of: WorkflowFigures = {
   workflow: 'trades',
@@ -15,7 +24,12 @@ const of: WorkflowFigures = {
   passed: new Map([['steps[0].filter', 6]]),
   dropped: 2,
   failed: new Map([['validate', 1]]),
-  sinks: new Map([['cold', { written: 4, writes: 2, writeErrors: 1, rejected: 1 }]]),
+  sinks: new Map([
+    [
+      'cold',
+      { written: 4, writes: 2, writeErrors: 1, rejected: 1, durations: spread([0.002, 1], [0.001, 0.5]), sizes },
+    ],
+  ]),
   buffered: 7,
   bufferedBytes: 700,
 }
@@ -27,8 +41,7 @@ async function scraped(registry: Registry): Promise<readonly string[]> {
 it('has the series of each workflow, and no more of one that is gone', async () => {
   const registry = new Registry()
   let figures: readonly WorkflowFigures[] = [of]
-  const metrics = openWorkflowMetrics([registry], () => figures)
-  metrics.wrote({ workflow: 'trades', sink: 'cold', messages: 4, ms: 3, trigger: 'free' })
+  openWorkflowMetrics([registry], () => figures)
   expect(await scraped(registry)).toEqual(
     expect.arrayContaining([
       'hermes_engine_messages_processed_total{workflow="trades"} 10',
@@ -47,8 +60,14 @@ it('has the series of each workflow, and no more of one that is gone', async () 
       'hermes_workflow_node_errors_total{workflow="trades",node="validate"} 1',
       'hermes_engine_buffer_messages{workflow="trades"} 7',
       'hermes_engine_buffer_bytes{workflow="trades"} 700',
-      'hermes_engine_processing_duration_seconds_count{workflow="trades",sink="cold"} 1',
-      'hermes_engine_batch_messages_sum{workflow="trades",sink="cold",trigger="free"} 4',
+      'hermes_engine_processing_duration_seconds_bucket{le="0.002",workflow="trades",sink="cold"} 1',
+      'hermes_engine_processing_duration_seconds_bucket{le="+Inf",workflow="trades",sink="cold"} 2',
+      'hermes_engine_processing_duration_seconds_sum{workflow="trades",sink="cold"} 0.501',
+      'hermes_engine_processing_duration_seconds_count{workflow="trades",sink="cold"} 2',
+      'hermes_engine_batch_messages_bucket{le="1",workflow="trades",sink="cold",trigger="free"} 1',
+      'hermes_engine_batch_messages_bucket{le="10",workflow="trades",sink="cold",trigger="free"} 2',
+      'hermes_engine_batch_messages_bucket{le="+Inf",workflow="trades",sink="cold",trigger="free"} 3',
+      'hermes_engine_batch_messages_sum{workflow="trades",sink="cold",trigger="free"} 104',
     ]),
   )
   figures = []
