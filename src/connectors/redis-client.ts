@@ -1,7 +1,8 @@
-import type { Redis, RedisOptions } from 'ioredis'
+import type { Command, Redis, RedisOptions } from 'ioredis'
 import { HermesError } from '../errors.ts'
 import { durationMs } from '../manifest/duration.ts'
 import { withDeadline } from './deadline.ts'
+import { Deadlines } from './deadlines.ts'
 import { maskOf } from './masking.ts'
 import type { RedisServerConfig } from './redis-config.ts'
 import { isReply, replyCode } from './redis-problem.ts'
@@ -52,8 +53,12 @@ const DISCONNECT_MS = 1_000
 export async function openRedis(config: RedisServerConfig, signal: AbortSignal): Promise<RedisClient> {
   const address = parseServerAddress(config.url, { plain: 'redis', secure: 'rediss', port: PORT })
   const timeoutMs = durationMs(config.timeout ?? '10s')
-  const { Redis: Client } = await import('ioredis')
-  const client = new Connection(new Client(optionsOf(config, address, timeoutMs)), address, timeoutMs)
+  const vendor = await import('ioredis')
+  const client = new Connection(new vendor.Redis(optionsOf(config, address, timeoutMs)), vendor.Command, {
+    name: `redis ${address.shown}`,
+    password: address.password ?? '',
+    timeoutMs,
+  })
   try {
     await client.connect(signal)
     return client
@@ -98,19 +103,29 @@ function optionsOf(
 
 const none: readonly undefined[] = []
 
+interface ConnectionParts {
+  readonly name: string
+  readonly password: string
+  readonly timeoutMs: number
+}
+
 class Connection implements RedisClient {
   readonly name: string
   readonly vendor: Redis
+  readonly #Command: typeof Command
   readonly #timeoutMs: number
+  readonly #deadlines: Deadlines
   readonly #mask: (text: string) => string
   #lastError: Error | undefined
   #lostSince: number | undefined
 
-  constructor(vendor: Redis, address: ServerAddress, timeoutMs: number) {
+  constructor(vendor: Redis, Made: typeof Command, { name, password, timeoutMs }: ConnectionParts) {
     this.vendor = vendor
-    this.name = `redis ${address.shown}`
+    this.name = name
+    this.#Command = Made
     this.#timeoutMs = timeoutMs
-    this.#mask = maskOf([address.password ?? ''])
+    this.#deadlines = new Deadlines({ ms: timeoutMs, who: name, onTimeout: () => this.#distrust() })
+    this.#mask = maskOf([password])
     vendor.on('error', (error: Error) => {
       this.#lastError = error
     })
@@ -152,11 +167,8 @@ class Connection implements RedisClient {
     }
   }
 
-  async send(commands: readonly RedisCommand[], signal: AbortSignal): Promise<readonly (CommandFailure | undefined)[]> {
-    const failures = await this.#inTime(this.#sent(commands), signal)
-    const [first] = failures
-    if (first !== undefined && failures.every((each) => each?.lost === true)) throw this.#unavailable(first.message)
-    return failures
+  send(commands: readonly RedisCommand[], signal: AbortSignal): Promise<readonly (CommandFailure | undefined)[]> {
+    return commands.length === 0 ? Promise.resolve(none) : this.#deadlines.follow(this.#answered(commands), signal)
   }
 
   lostSince(): number | undefined {
@@ -173,47 +185,36 @@ class Connection implements RedisClient {
     await ended
   }
 
-  async #sent(commands: readonly RedisCommand[]): Promise<readonly (CommandFailure | undefined)[]> {
-    const [only] = commands
-    if (only === undefined) return none
-    if (commands.length === 1) return await this.#sentAlone(only)
-    const failures: (CommandFailure | undefined)[] = []
-    await this.#answered(commands, (index, error) => {
-      failures[index] = this.#failure(error)
-    })
-    return failures.length === 0 ? none : commands.map((_, index) => failures[index])
-  }
-
   /**
    * Resolves when there is a reply to each, or none will come. They go out in one write to the socket; the vendor's
    * pipeline would copy them first, and its garbage lives until the next full collection.
    */
-  #answered(commands: readonly RedisCommand[], onFailure: (index: number, error: unknown) => void): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
+  #answered(commands: readonly RedisCommand[]): Promise<readonly (CommandFailure | undefined)[]> {
+    const { promise, resolve, reject } = Promise.withResolvers<readonly (CommandFailure | undefined)[]>()
+    let failures: (CommandFailure | undefined)[] | undefined
     let open = commands.length
     const settle = (): void => {
       open -= 1
-      if (open === 0) resolve()
+      if (open > 0) return
+      if (failures?.every((each) => each?.lost === true) === true) reject(this.#unavailable(failures[0]))
+      else resolve(failures ?? none)
     }
-    const { stream } = this.vendor
-    stream.cork()
-    for (const [index, [name, ...args]] of commands.entries()) {
-      this.vendor.call(name, ...args).then(settle, (error: unknown) => {
-        onFailure(index, error)
+    const stream = commands.length > 1 ? this.vendor.stream : undefined
+    stream?.cork()
+    for (const [index, command] of commands.entries()) {
+      this.#dispatch(command).then(settle, (error: unknown) => {
+        failures ??= commands.map(() => undefined)
+        failures[index] = this.#failure(error)
         settle()
       })
     }
-    stream.uncork()
+    stream?.uncork()
     return promise
   }
 
-  async #sentAlone([name, ...args]: RedisCommand): Promise<readonly (CommandFailure | undefined)[]> {
-    try {
-      await this.vendor.call(name, ...args)
-      return none
-    } catch (error) {
-      return [this.#failure(error)]
-    }
+  /** What the vendor's methods do, but for the choice of a method by the command's name. */
+  #dispatch(command: RedisCommand): Promise<unknown> {
+    return this.vendor.sendCommand(new this.#Command(command[0], command.slice(1))) as Promise<unknown>
   }
 
   #failure(error: unknown): CommandFailure {
@@ -221,9 +222,13 @@ class Connection implements RedisClient {
   }
 
   #inTime<T>(work: Promise<T>, signal: AbortSignal, waitMs = 0): Promise<T> {
-    // What did not answer in time may answer still: on another connection it cannot be taken for another's answer.
-    const onTimeout = (): void => this.vendor.disconnect(true)
+    const onTimeout = (): void => this.#distrust()
     return withDeadline(work, { ms: this.#timeoutMs + waitMs, who: this.name, onTimeout }, signal)
+  }
+
+  /** What did not answer in time may answer still: on another connection it cannot be taken for another's answer. */
+  #distrust(): void {
+    this.vendor.disconnect(true)
   }
 
   #problem(error: unknown, signal: AbortSignal): unknown {
@@ -233,8 +238,8 @@ class Connection implements RedisClient {
     return new HermesError(code, `${this.name}: ${this.#mask(cause.message)}`)
   }
 
-  #unavailable(reason: string): HermesError {
-    return new HermesError('connector_unavailable', `${this.name}: ${this.#mask(reason)}`)
+  #unavailable(failure: CommandFailure | undefined): HermesError {
+    return new HermesError('connector_unavailable', `${this.name}: ${failure?.message ?? 'no answer'}`)
   }
 
   /** Of a closed connection the vendor's client says no more than that; what it was told before says why. */

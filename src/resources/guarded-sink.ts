@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts'
 import type { Batch } from '../stream/batch.ts'
 import type { Log } from '../stream/connector.ts'
 import type { Rejection, Sink } from '../stream/sink.ts'
-import { whenAborted } from '../when-aborted.ts'
+import { unlessAborted } from '../when-aborted.ts'
 
 export interface GuardedSinkParts {
   readonly name: string
@@ -30,9 +30,10 @@ export class GuardedSink implements Sink {
     void this.#open()
   }
 
-  async write(batch: Batch, signal: AbortSignal): Promise<readonly Rejection[]> {
-    const sink = this.#sink ?? (await unlessAborted(this.#open(), signal))
-    return await unlessAborted(sink.write(batch, signal), signal)
+  write(batch: Batch, signal: AbortSignal): Promise<readonly Rejection[]> {
+    const sink = this.#sink
+    if (sink === undefined) return this.#writeWhenOpen(batch, signal)
+    return unlessAborted(sink.write(batch, signal), signal)
   }
 
   async ping(signal: AbortSignal): Promise<void> {
@@ -60,6 +61,11 @@ export class GuardedSink implements Sink {
     timer.abort()
   }
 
+  async #writeWhenOpen(batch: Batch, signal: AbortSignal): Promise<readonly Rejection[]> {
+    const sink = await unlessAborted(this.#open(), signal)
+    return await unlessAborted(sink.write(batch, signal), signal)
+  }
+
   #open(): Promise<Sink> {
     if (this.#opening !== undefined) return this.#opening
     if (this.#isClosed) return Promise.reject(new Error('the sink is closed'))
@@ -75,23 +81,4 @@ export class GuardedSink implements Sink {
     )
     return opening
   }
-}
-
-/** What `work` comes to, or the signal's reason when that aborts first; `work` is left to itself then. */
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise, resolve, reject } = Promise.withResolvers<T>()
-  const onAbort = (): void => reject(signal.reason as Error)
-  const forget = whenAborted(signal, onAbort)
-  if (signal.aborted) onAbort()
-  work.then(
-    (result) => {
-      forget()
-      resolve(result)
-    },
-    (error: unknown) => {
-      forget()
-      reject(error)
-    },
-  )
-  return promise
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import { Bell } from './bell.ts'
 import type { Delivery } from './buffer.ts'
 import { Group, type Trigger } from './group.ts'
 
@@ -35,7 +36,7 @@ export class Intake {
   #ended = false
   #isInterrupted = false
   #failure: { readonly error: unknown } | undefined
-  #bell = Promise.withResolvers<void>()
+  readonly #bell = new Bell()
 
   constructor(parts: IntakeParts) {
     this.#parts = parts
@@ -49,7 +50,7 @@ export class Intake {
    */
   async fill(deliveries: AsyncIterable<Delivery>, signal: AbortSignal): Promise<void> {
     const { take, onDrop } = this.#parts
-    const ring = (): void => this.#ring()
+    const ring = (): void => this.#bell.ring()
     signal.addEventListener('abort', ring)
     try {
       for await (const delivery of deliveries) {
@@ -65,7 +66,7 @@ export class Intake {
       signal.removeEventListener('abort', ring)
     }
     this.#ended = true
-    this.#ring()
+    this.#bell.ring()
   }
 
   /**
@@ -92,7 +93,7 @@ export class Intake {
   /** Has who waits in `take`, or the next to call it, return at once: there is something else to do. */
   interrupt(): void {
     this.#isInterrupted = true
-    this.#ring()
+    this.#bell.ring()
   }
 
   /** Whether everything was taken, and nothing comes any more. */
@@ -105,7 +106,7 @@ export class Intake {
     this.#waiting.push(delivery)
     this.#messages += delivery.batch.size
     this.#bytes += delivery.batch.byteLength
-    this.#ring()
+    this.#bell.ring()
   }
 
   async #room(signal: AbortSignal): Promise<void> {
@@ -152,27 +153,21 @@ export class Intake {
     this.#messages -= sum
     this.#bytes -= weight
     this.#since = this.#clock.now()
-    this.#ring()
+    this.#bell.ring()
     return new Group(taken, trigger)
-  }
-
-  #ring(): void {
-    const bell = this.#bell
-    this.#bell = Promise.withResolvers()
-    bell.resolve()
   }
 
   /** Resolves when something changed, or after so many milliseconds; costs next to nothing where there is no such bound. */
   async #rung(signal: AbortSignal, ms = Number.POSITIVE_INFINITY): Promise<void> {
     if (Number.isFinite(ms)) await this.#rungWithin(ms)
-    else await this.#bell.promise
+    else await this.#bell.rung()
     signal.throwIfAborted()
   }
 
   async #rungWithin(ms: number): Promise<void> {
     const timer = new AbortController()
     const over = this.#clock.sleep(ms, timer.signal).catch(() => undefined)
-    await Promise.race([this.#bell.promise, over])
+    await Promise.race([this.#bell.rung(), over])
     timer.abort()
   }
 }

@@ -104,7 +104,7 @@ export class SinkBranch implements Branch {
 
   async #turn(intake: Intake, signal: AbortSignal): Promise<void> {
     const { clock } = this.#parts
-    await this.#makeRoom(signal)
+    if (this.#isHeldUp()) await this.#makeRoom(signal)
     if (this.#parking.size > 0) await this.#retryParked(signal)
     if (this.#isFull || (intake.isOver && this.#parking.size > 0)) {
       return await clock.sleep(Math.max(0, this.#parking.nextAt - clock.now()), signal)
@@ -112,13 +112,17 @@ export class SinkBranch implements Branch {
     if (intake.isOver && this.#inFlight.size > 0) return await this.#inFlight.change()
     const group = await intake.take(this.#writer.messages, this.#parking.nextAt, signal)
     if (group === undefined) return
-    await this.#makeRoom(signal, group)
+    if (this.#isHeldUp(group)) await this.#makeRoom(signal, group)
     if (this.#takesSeveral) this.#begin(group, intake, signal)
     else await this.#deliverGroup(group, signal)
   }
 
   get #takesSeveral(): boolean {
     return (this.#parts.writesAtOnce ?? 1) > 1 && this.#parking.size === 0
+  }
+
+  #isHeldUp(group?: Group): boolean {
+    return this.#inFlight.isInTrouble || !this.#hasRoom(group)
   }
 
   /** Resolves when the next write may begin, that of `group` if it is known; what failed is written before. */
@@ -138,7 +142,8 @@ export class SinkBranch implements Branch {
   #begin(group: Group, intake: Intake, signal: AbortSignal): void {
     const write = async (): Promise<boolean> => {
       const rejections = await this.#writer.attempt(group.batch, group.trigger, signal)
-      if (rejections !== undefined) await this.#settle(group, rejections, none, signal)
+      if (rejections?.length === 0) group.settleAllBut(none)
+      else if (rejections !== undefined) await this.#settle(group, rejections, none, signal)
       return rejections !== undefined
     }
     this.#inFlight.begin(group, write(), () => {

@@ -1,4 +1,5 @@
 import type { Batch } from './batch.ts'
+import { Bell } from './bell.ts'
 import type { Group } from './group.ts'
 
 /**
@@ -11,7 +12,7 @@ export class WritesInFlight {
   readonly #keys = new Set<string>()
   #failed = 0
   #broken: { readonly error: unknown } | undefined
-  #bell = Promise.withResolvers<void>()
+  readonly #bell = new Bell()
 
   get size(): number {
     return this.#groups.length - this.#failed
@@ -44,7 +45,7 @@ export class WritesInFlight {
 
   /** Resolves when one has ended. */
   async change(): Promise<void> {
-    await this.#bell.promise
+    await this.#bell.rung()
   }
 
   /** Those that failed, as they were begun, once none is under way; they count as failed no more. Throws what one threw. */
@@ -57,25 +58,28 @@ export class WritesInFlight {
 
   /** Resolves when none is under way, whatever became of them. */
   async ended(): Promise<void> {
-    while (this.size > 0) await this.#bell.promise
+    while (this.size > 0) await this.#bell.rung()
   }
 
   #end(group: Group, isWritten: boolean, onEnd: () => void): void {
     if (isWritten) this.#groups.splice(this.#groups.indexOf(group), 1)
     else this.#failed += 1
     for (const key of keysOf(group.batch)) this.#keys.delete(key)
-    const bell = this.#bell
-    this.#bell = Promise.withResolvers()
-    bell.resolve()
+    this.#bell.ring()
     onEnd()
   }
 }
 
 const none: readonly Group[] = []
+const noKeys: readonly string[] = []
 
-function* keysOf(batch: Batch): Generator<string> {
+function keysOf(batch: Batch): readonly string[] {
+  let keys: string[] | undefined
   for (let index = 0; index < batch.size; index += 1) {
     const { key } = batch.meta(index)
-    if (key !== undefined) yield key
+    if (key === undefined) continue
+    keys ??= []
+    keys.push(key)
   }
+  return keys ?? noKeys
 }

@@ -186,9 +186,11 @@ export class MemoryBuffer implements Buffer {
   #acknowledge(held: Held): void {
     held.left -= 1
     const count = this.#held.length
-    for (let [first] = this.#held; first !== undefined && first.left <= 0; [first] = this.#held) {
+    for (let first = this.#held[0]; first !== undefined && first.left <= 0; first = this.#held[0]) {
       this.#held.shift()
-      for (const [consumer, given] of this.#pulled.entries()) this.#pulled[consumer] = given - 1
+      for (let consumer = 0; consumer < this.#pulled.length; consumer += 1) {
+        this.#pulled[consumer] = (this.#pulled[consumer] ?? 0) - 1
+      }
       this.#count(first.batch, -1)
       first.ack()
     }
@@ -216,6 +218,7 @@ function woken(waiting: (() => void)[]): Promise<void> {
 }
 
 function wake(waiting: (() => void)[]): void {
+  if (waiting.length === 0) return
   for (const resolve of waiting) resolve()
   waiting.length = 0
 }

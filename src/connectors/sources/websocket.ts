@@ -109,9 +109,16 @@ export class WebsocketSource implements Source {
 
   async *#readLink(link: Link, until: AbortSignal, signal: AbortSignal): AsyncGenerator<Batch> {
     const checks = new Checks(this.#rules)
-    until.addEventListener('abort', link.wake)
+    // A signal made of others asks all of them each time.
+    let isOver = until.aborted
+    const end = (): void => {
+      isOver = true
+      link.wake()
+    }
+    until.addEventListener('abort', end)
     try {
-      while (!until.aborted) {
+      for (;;) {
+        if (isOver) break
         const payloads = link.take()
         if (payloads.length > 0) {
           const checked = checks.check(bytesBatch(payloads), this.#clock.now())
@@ -124,7 +131,7 @@ export class WebsocketSource implements Source {
       }
       this.#trouble = link.ended
     } finally {
-      until.removeEventListener('abort', link.wake)
+      until.removeEventListener('abort', end)
       await link.close(!signal.aborted)
     }
   }
