@@ -1,8 +1,8 @@
-import { type FSWatcher, watch } from 'node:fs'
 import { statfs } from 'node:fs/promises'
-import { basename, dirname } from 'node:path'
+import { dirname } from 'node:path'
 import { setImmediate as immediate } from 'node:timers/promises'
 import type { Clock } from '../../clock.ts'
+import { onEvents } from './directory-events.ts'
 
 /** Linux's numbers of file systems that announce every change: ext, xfs, btrfs, zfs, f2fs, tmpfs, overlay. */
 const announcing: ReadonlySet<number> = new Set([
@@ -20,7 +20,7 @@ export class FileWatch {
   readonly #path: string
   readonly #pollMs: number
   readonly #clock: Clock
-  #watcher: FSWatcher | undefined
+  #events: Disposable | undefined
   #changed = false
   #wake: () => void = () => {}
   #announces = false
@@ -53,12 +53,12 @@ export class FileWatch {
   }
 
   close(): void {
-    this.#watcher?.close()
-    this.#watcher = undefined
+    this.#events?.[Symbol.dispose]()
+    this.#events = undefined
   }
 
   get #isAnnounced(): boolean {
-    return this.#watcher !== undefined && this.#announces
+    return this.#events !== undefined && this.#announces
   }
 
   async #sleep(ms: number, until: AbortSignal): Promise<void> {
@@ -71,19 +71,24 @@ export class FileWatch {
 
   /** True when there are events from now on. */
   async #watch(): Promise<boolean> {
-    if (this.#watcher !== undefined) return false
-    const name = basename(this.#path)
+    if (this.#events !== undefined) return false
     try {
-      const watcher = watch(dirname(this.#path), { persistent: false }, (_event, changed) => {
-        if (changed !== null && changed !== name) return
-        this.#changed = true
-        this.#wake()
+      this.#events = onEvents(this.#path, {
+        changed: () => this.#stir(),
+        ended: () => {
+          this.#events = undefined
+          this.#stir()
+        },
       })
-      this.#watcher = watcher.on('error', () => this.close())
       this.#announces = announcing.has((await statfs(dirname(this.#path))).type)
       return true
     } catch {
       return false
     }
+  }
+
+  #stir(): void {
+    this.#changed = true
+    this.#wake()
   }
 }
