@@ -9,6 +9,8 @@ import { isIgnored } from './walk.ts'
 export interface WatchEvents {
   /** Something may have changed: this file (relative to the root), or anything at all. */
   wake(file?: string): void
+  /** Something happens just now, at this file or anywhere: it may be written in pieces, and a wake-up may follow. */
+  stir(file?: string): void
   /** Watching does not work (too many watches, no permission): only regular lists see changes. */
   failed(error: unknown): void
 }
@@ -47,11 +49,19 @@ export class DirectoryWatch implements AsyncDisposable {
     const watcher = watch(this.#root, options)
     watcher.on('ready', () => this.#events.wake())
     watcher.on('error', (error) => this.#events.failed(error))
+    watcher.on('raw', (_event, file, about) => this.#stirred(file, about as { readonly watchedPath?: string }))
     watcher.on('all', (event, path) => {
       const isFile = event === 'add' || event === 'change' || event === 'unlink'
       this.#events.wake(isFile ? this.#nameOf(path) : undefined)
     })
     return watcher
+  }
+
+  /** The system's own events come at once and one by one; chokidar tells of several within 50 ms once. */
+  #stirred(file: string | null, { watchedPath }: { readonly watchedPath?: string }): void {
+    if (file === null || watchedPath === undefined) return this.#events.stir()
+    const path = join(watchedPath, file)
+    if (!this.#isIgnored(path, undefined)) this.#events.stir(this.#nameOf(path))
   }
 
   /** A mounted ConfigMap changes by pointing `..data` at another hidden directory; its files are links through it. */

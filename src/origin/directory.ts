@@ -20,6 +20,9 @@ export interface DirectoryOriginOptions {
   readonly log?: { warn(fields: object, message: string): void }
 }
 
+/** A file that changes by itself, as when somebody saves it, is waited for no longer than this, in milliseconds. */
+const aloneMs = 20
+
 /** While a part of the directory cannot be read, everything is listed so often, in milliseconds. */
 const incompleteResyncMs = 10_000
 
@@ -49,7 +52,7 @@ class DirectoryOrigin implements Origin {
     this.#clock = clock
     this.#resyncMs = resyncMs
     this.#state = new DirectoryState({ root: this.#root, read: options.read, clock })
-    this.#wakeUps = new WakeUps(clock, { settleMs, maxSettleMs })
+    this.#wakeUps = new WakeUps(clock, { settleMs, aloneMs, maxSettleMs })
   }
 
   async *snapshots(signal: AbortSignal): AsyncGenerator<Snapshot, void> {
@@ -57,6 +60,7 @@ class DirectoryOrigin implements Origin {
     if (either.aborted) return
     this.#watch ??= new DirectoryWatch(this.#root, this.#clock, {
       wake: (file) => this.#wakeFor(file),
+      stir: (file) => this.#wakeUps.stir(file),
       failed: (error) => this.#watchFailed(error),
     })
     let seen = this.#wakeUps.count

@@ -1,8 +1,13 @@
+import { setImmediate as immediate } from 'node:timers/promises'
 import type { Clock } from '../clock.ts'
 
-/** How long to wait for quiet after a change, and how long at most, in milliseconds. */
+/** How long to wait for quiet after a change, in milliseconds. */
 export interface Settling {
+  /** After several: a burst is over then. */
   readonly settleMs: number
+  /** After changes of one file alone that come out of quiet; as after several when absent. */
+  readonly aloneMs?: number
+  /** At most, though it never gets quiet. */
   readonly maxSettleMs: number
 }
 
@@ -14,6 +19,8 @@ export class WakeUps {
   #all = false
   #count = 0
   #lastAt = 0
+  /** The one file that something happened at since it was quiet; undefined when there were others, or it was told of already. */
+  #alone: string | undefined
   #bell = Promise.withResolvers<void>()
 
   constructor(clock: Clock, settling: Settling) {
@@ -26,10 +33,18 @@ export class WakeUps {
     if (file === undefined) this.#all = true
     else this.#files.add(file)
     this.#count++
-    this.#lastAt = this.#clock.now()
+    this.stir(file)
     const bell = this.#bell
     this.#bell = Promise.withResolvers()
     bell.resolve()
+  }
+
+  /** Something happens at this file, or anywhere: it is not quiet. Whether that is a change a wake-up may tell. */
+  stir(file?: string): void {
+    const now = this.#clock.now()
+    if (now - this.#lastAt >= this.#settling.settleMs) this.#alone = file
+    else if (file !== this.#alone) this.#alone = undefined
+    this.#lastAt = now
   }
 
   /** What changed since it was last taken. */
@@ -52,13 +67,21 @@ export class WakeUps {
   async settled(seen: number, atMostMs: number, signal: AbortSignal): Promise<void> {
     if (this.#count === seen && !(await this.#rings(atMostMs, signal))) return
     const startedAt = this.#clock.now()
-    const { settleMs, maxSettleMs } = this.#settling
     for (;;) {
-      const quietAt = Math.min(this.#lastAt + settleMs, startedAt + maxSettleMs)
+      const quietAt = Math.min(this.#lastAt + this.#quietMs, startedAt + this.#settling.maxSettleMs)
       const waitMs = quietAt - this.#clock.now()
-      if (waitMs <= 0) return
+      if (waitMs <= 0) break
       await this.#clock.sleep(waitMs, signal)
+      // What happened meanwhile may be known already, behind the timer.
+      await immediate()
     }
+    // What comes right after it is a burst.
+    this.#alone = undefined
+  }
+
+  get #quietMs(): number {
+    const { settleMs, aloneMs = settleMs } = this.#settling
+    return this.#alone === undefined ? settleMs : Math.min(aloneMs, settleMs)
   }
 
   async #rings(atMostMs: number, signal: AbortSignal): Promise<boolean> {
