@@ -23,6 +23,8 @@ export class FileWatch {
   #events: Disposable | undefined
   #changed = false
   #wake: () => void = () => {}
+  /** What ends a wait is listened to once, and not for each wait: thousands of them wait again every few seconds. */
+  #until: AbortSignal | undefined
   #announces = false
   /** Whether it was time that ended the last wait. */
   #byTime = false
@@ -64,7 +66,12 @@ export class FileWatch {
   async #sleep(ms: number, until: AbortSignal): Promise<void> {
     const woken = new AbortController()
     this.#wake = () => woken.abort()
-    await this.#clock.sleep(ms, AbortSignal.any([until, woken.signal])).catch(() => undefined)
+    if (until !== this.#until) {
+      this.#until = until
+      until.addEventListener('abort', () => this.#wake(), { once: true })
+    }
+    if (until.aborted) return
+    await this.#clock.sleep(ms, woken.signal).catch(() => undefined)
     // An event may be there already, behind the timer.
     if (!woken.signal.aborted) await immediate()
   }
