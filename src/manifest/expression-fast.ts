@@ -12,7 +12,7 @@ export type Fast = (variables: object) => unknown
  * `?:`, `+`, `-`, `*`, `has`, `in` a list of literals, and tests of text. Undefined for all others.
  *
  * JSON's whole numbers are CEL's int, and a result that is whole may be an int or a double: `/` and `%`, which tell them
- * apart, are left to CEL, but for a division by or of a double literal.
+ * apart, are left to CEL, but for a division by or of a double literal, and where both sides are sure to be ints.
  */
 export function fastOf(node: ASTNode, roots: ReadonlySet<string>): Fast | undefined {
   const chain = chainOf(node)
@@ -124,7 +124,7 @@ function among([value, list]: readonly [ASTNode, ASTNode], roots: ReadonlySet<st
 type Operator = (left: unknown, right: unknown) => unknown
 
 function binary(node: ASTNode, roots: ReadonlySet<string>): Fast | undefined {
-  const work = node.op === '/' && !isDivisionOfDoubles(node.args) ? undefined : operators[node.op]
+  const work = operatorOf(node)
   if (work === undefined && node.op !== '&&' && node.op !== '||') return undefined
   const [leftNode, rightNode] = node.args as [ASTNode, ASTNode]
   const left = fastOf(leftNode, roots)
@@ -132,6 +132,19 @@ function binary(node: ASTNode, roots: ReadonlySet<string>): Fast | undefined {
   if (left === undefined || right === undefined) return undefined
   if (work === undefined) return logical(node.op === '||', left, right)
   return (variables) => work(left(variables), right(variables))
+}
+
+function operatorOf(node: ASTNode): Operator | undefined {
+  if (node.op !== '/' && node.op !== '%') return operators[node.op]
+  if (node.args.every(isIntWhenWhole)) return intOperators[node.op]
+  return node.op === '/' && isDivisionOfDoubles(node.args) ? operators[node.op] : undefined
+}
+
+/** What is read or written as a whole number is CEL's int, and so is what comes of dividing ints. */
+function isIntWhenWhole(node: ASTNode): boolean {
+  if (chainOf(node) !== undefined) return true
+  if (node.op === 'value') return typeof node.args === 'bigint'
+  return (node.op === '/' || node.op === '%') && node.args.every(isIntWhenWhole)
 }
 
 function isDivisionOfDoubles(operands: readonly [ASTNode, ASTNode]): boolean {
@@ -161,6 +174,20 @@ const operators: Readonly<Record<string, Operator>> = {
   '-': (left, right) => calculated(left, right, (a, b) => a - b),
   '*': (left, right) => calculated(left, right, (a, b) => a * b),
   '/': (left, right) => calculated(left, right, (a, b) => a / b),
+}
+
+/** Towards zero; adding 0 makes 0 of -0. */
+const intOperators: Readonly<Record<'/' | '%', Operator>> = {
+  '/': divided((a, b) => (a - (a % b)) / b + 0),
+  '%': divided((a, b) => (a % b) + 0),
+}
+
+function divided(work: (a: number, b: number) => number): Operator {
+  return (left, right) => (isInt(left) && isInt(right) && right !== 0 ? work(left, right) : unsure)
+}
+
+function isInt(value: unknown): value is number {
+  return Number.isSafeInteger(value)
 }
 
 function areComparable(left: unknown, right: unknown): boolean {
