@@ -1,7 +1,7 @@
 import { HermesError } from '../../errors.ts'
 import { compileLossless, type LosslessExpression } from '../../manifest/expression-lossless.ts'
 import type { Scope } from '../../manifest/scope.ts'
-import { type Batch, type Meta, noMeta } from '../../stream/batch.ts'
+import type { Batch, Meta } from '../../stream/batch.ts'
 
 /**
  * What expressions over a message may use: `message`, its value; `meta`, what else is known of it, each field absent
@@ -33,7 +33,6 @@ const unread = Symbol('unread')
  */
 export class MessageVariables {
   readonly now: Date
-  meta: Meta = noMeta
   readonly #batch: Batch
   #index = 0
   #message: unknown = unread
@@ -49,11 +48,14 @@ export class MessageVariables {
     return this.#message
   }
 
+  get meta(): Meta {
+    return this.#batch.meta(this.#index)
+  }
+
   /** Those of the message at this place. */
   at(index: number): this {
     this.#index = index
     this.#message = unread
-    this.meta = this.#batch.meta(index)
     return this
   }
 }
