@@ -1,3 +1,5 @@
+import { isUtf8 } from 'node:buffer'
+import { parseLossless } from '../../lossless-json.ts'
 import type { Batch, Meta } from '../../stream/batch.ts'
 import { bytesBatch } from '../../stream/batches.ts'
 
@@ -22,7 +24,7 @@ export class LineBatch implements Batch {
   declare readonly position?: unknown
   readonly #lines: Lines
   readonly #origin: LineOrigin
-  #parsed: Batch | undefined
+  #values: LineValues | undefined
 
   constructor(lines: Lines, origin: LineOrigin = {}) {
     this.size = lines.bounds.length / 2
@@ -43,7 +45,7 @@ export class LineBatch implements Batch {
   }
 
   value(index: number): unknown {
-    return this.#values().value(index)
+    return this.#parsed().at(index)
   }
 
   bytes(index: number): Uint8Array {
@@ -54,7 +56,7 @@ export class LineBatch implements Batch {
   }
 
   values(): readonly unknown[] {
-    return this.#values().values()
+    return Array.from({ length: this.size }, (_, index) => this.value(index))
   }
 
   meta(index: number): Meta {
@@ -62,9 +64,50 @@ export class LineBatch implements Batch {
     return this.#origin.id === undefined || start === undefined ? noMeta : { id: this.#origin.id(start) }
   }
 
-  #values(): Batch {
-    this.#parsed ??= bytesBatch(Array.from({ length: this.size }, (_, index) => this.bytes(index)))
-    return this.#parsed
+  #parsed(): LineValues {
+    this.#values ??= new LineValues(this.#lines)
+    return this.#values
+  }
+}
+
+/** What is longer may be nested too deep. */
+const SHORT = 2_000
+/** Begins a byte order mark. */
+const MARK = 0xef
+
+/** The values of lines of JSON, each made once. Whether they are UTF-8 is asked once, for all of them. */
+class LineValues {
+  readonly #lines: Lines
+  readonly #values: unknown[] = []
+  readonly #areText: boolean
+
+  constructor(lines: Lines) {
+    const { block, bounds } = lines
+    this.#lines = lines
+    this.#areText = isUtf8(block.subarray(bounds[0], bounds.at(-1)))
+  }
+
+  /** Throws `message_invalid` for a line that is not JSON in UTF-8. */
+  at(index: number): unknown {
+    const known = this.#values[index]
+    if (known !== undefined) return known
+    const value = this.#parse(index)
+    this.#values[index] = value
+    return value
+  }
+
+  #parse(index: number): unknown {
+    const { block, bounds } = this.#lines
+    const start = bounds[index * 2] ?? 0
+    const end = bounds[index * 2 + 1] ?? 0
+    if (this.#areText && end - start <= SHORT && block[start] !== MARK) {
+      try {
+        return parseLossless(block.toString('utf8', start, end))
+      } catch {
+        // What is wrong with it is told below.
+      }
+    }
+    return bytesBatch([block.subarray(start, end)]).value(0)
   }
 }
 
