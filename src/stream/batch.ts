@@ -27,6 +27,11 @@ export interface Batch {
   value(index: number): unknown
   /** UTF-8 JSON of a value, or the payload as it came. */
   bytes(index: number): Uint8Array
+  /**
+   * The same as text, where nobody has made bytes of it yet: UTF-8 JSON of a value, cheaper for who writes many into one
+   * block. Undefined, or absent, where there are bytes.
+   */
+  text?(index: number): string | undefined
   /** All values, in order; the array must not be changed. */
   values(): readonly unknown[]
   /** How many messages have an id; absent where that takes a look at each. */

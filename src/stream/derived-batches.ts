@@ -35,6 +35,10 @@ export class PickedBatch implements Batch {
     return this.#base.bytes(this.#at(index))
   }
 
+  text(index: number): string | undefined {
+    return this.#base.text?.(this.#at(index))
+  }
+
   values(): readonly unknown[] {
     return Array.from({ length: this.size }, (_, index) => this.value(index))
   }
@@ -92,6 +96,10 @@ export class LabelledBatch implements Batch {
 
   bytes(index: number): Uint8Array {
     return this.#base.bytes(index)
+  }
+
+  text(index: number): string | undefined {
+    return this.#base.text?.(index)
   }
 
   values(): readonly unknown[] {

@@ -36,6 +36,11 @@ export class JoinedBatch implements Batch {
     return batch.bytes(at)
   }
 
+  text(index: number): string | undefined {
+    const { batch, at } = this.#find(index)
+    return batch.text?.(at)
+  }
+
   values(): readonly unknown[] {
     return this.#batches.flatMap((batch) => batch.values())
   }

@@ -9,6 +9,8 @@ export class ValueBatch implements Batch {
   readonly #metas: Metas | undefined
   #bytes: (Uint8Array | undefined)[] | undefined
   #byteLength: number | undefined
+  /** The messages before this one were given as text. */
+  #told = 0
 
   constructor(values: readonly unknown[], position: Position, metas: Metas | undefined) {
     this.size = values.length
@@ -35,6 +37,13 @@ export class ValueBatch implements Batch {
     const made = this.#bytes[index] ?? Buffer.from(JSON.stringify(this.#values[index]))
     this.#bytes[index] = made
     return made
+  }
+
+  /** For the first who asks: where several do, each would make it anew, and the second makes bytes for all others. */
+  text(index: number): string | undefined {
+    if (index < this.#told || this.#bytes?.[index] !== undefined) return undefined
+    this.#told = index + 1
+    return JSON.stringify(this.#values[index])
   }
 
   values(): readonly unknown[] {

@@ -67,6 +67,11 @@ export function encodeJsonLines(batch: Batch, into: LineBuffer): readonly Reject
 /** The reason when it cannot be a line. */
 function addJsonLine(batch: Batch, index: number, into: LineBuffer): string | undefined {
   try {
+    const text = batch.text?.(index)
+    if (text !== undefined) {
+      into.addText(`${text}\n`)
+      return undefined
+    }
     const bytes = withoutEnd(batch.bytes(index))
     if (bytes.length === 0) return 'the payload is empty'
     if (!bytes.includes(NEWLINE)) into.addLine(bytes)
