@@ -22,6 +22,7 @@ const nothing: Entries = { entries: [], gone: [], last: undefined }
 /** Reads `[[id, [field, value, …]], …]`, as XREADGROUP has it for one stream and XAUTOCLAIM in its second place. */
 export function entriesOf(reply: unknown, field: string | undefined): Entries {
   if (!Array.isArray(reply)) return nothing
+  const wanted = field === undefined ? undefined : Buffer.from(field)
   const entries: StreamEntry[] = []
   const gone: string[] = []
   let last: string | undefined
@@ -30,7 +31,7 @@ export function entriesOf(reply: unknown, field: string | undefined): Entries {
     const [bytes, fields] = raw
     last = bytes.toString('latin1')
     if (fields === null) gone.push(last)
-    else entries.push({ id: last, payload: payloadOf(fields, field) })
+    else entries.push({ id: last, payload: payloadOf(fields, wanted) })
   }
   return { entries, gone, last }
 }
@@ -41,14 +42,14 @@ export function readEntries(reply: unknown, field: string | undefined): Entries 
   return stream === undefined ? nothing : entriesOf(stream[1], field)
 }
 
-const ONLY_FIELD = 'payload'
+const ONLY_FIELD = Buffer.from('payload')
 
-function payloadOf(fields: readonly Buffer[], field: string | undefined): Buffer {
+function payloadOf(fields: readonly Buffer[], field: Buffer | undefined): Buffer {
   const wanted = field ?? (fields.length === 2 ? ONLY_FIELD : undefined)
   if (wanted !== undefined) {
     for (let at = 0; at < fields.length; at += 2) {
       const value = fields[at + 1]
-      if (value !== undefined && fields[at]?.toString() === wanted) return asBuffer(value)
+      if (value !== undefined && fields[at]?.equals(wanted) === true) return asBuffer(value)
     }
     if (field !== undefined) return Buffer.alloc(0)
   }

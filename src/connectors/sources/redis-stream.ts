@@ -1,8 +1,9 @@
 import { hostname } from 'node:os'
+import { setImmediate } from 'node:timers/promises'
 import type { Clock } from '../../clock.ts'
 import { HermesError } from '../../errors.ts'
 import { durationMs } from '../../manifest/duration.ts'
-import type { Batch } from '../../stream/batch.ts'
+import { type Batch, type Meta, noMeta } from '../../stream/batch.ts'
 import { bytesBatch } from '../../stream/batches.ts'
 import type { Log } from '../../stream/connector.ts'
 import type { Source } from '../../stream/source.ts'
@@ -39,10 +40,10 @@ export class RedisStream implements Source {
   readonly #closed = new AbortController()
   readonly #size: ReadSize
   readonly #outstanding = new Outstanding<string>()
-  /** Given out, and not confirmed by the server as acknowledged. */
-  readonly #held = new Set<string>()
   /** Acknowledged, and not yet told to the server. */
-  #owed: string[] = []
+  #owed: readonly string[] = []
+  /** Told to the server, which has not confirmed them. */
+  readonly #told = new Set<readonly string[]>()
   #telling: Promise<void> | undefined
   #holding: Promise<void> | undefined
 
@@ -63,7 +64,7 @@ export class RedisStream implements Source {
   }
 
   ack(position: unknown): void {
-    for (const id of this.#outstanding.take(position)) this.#owed.push(id)
+    this.#owed = together(this.#owed, this.#outstanding.take(position))
     this.#telling ??= this.#tell().finally(() => {
       this.#telling = undefined
     })
@@ -145,9 +146,10 @@ export class RedisStream implements Source {
     if (gone.length > 0) {
       const { key } = this.#parts.stream
       this.#parts.log.warn({ stream: key, entries: gone.length }, 'redis stream lost entries before they were read')
-      this.#owed.push(...gone)
+      this.#owed = together(this.#owed, gone)
     }
-    const batch = this.#batch(entries.filter(({ id }) => !this.#held.has(id)))
+    const held = new Set(this.#held())
+    const batch = this.#batch(entries.filter(({ id }) => !held.has(id)))
     if (batch !== undefined) yield batch
   }
 
@@ -155,12 +157,16 @@ export class RedisStream implements Source {
     const last = entries.at(-1)
     if (last === undefined) return undefined
     const ids = entries.map(({ id }) => id)
-    for (const id of ids) this.#held.add(id)
-    const options = { position: this.#outstanding.add(ids, last.id), metas: ids.map((id) => ({ id })) }
+    const options = { position: this.#outstanding.add(ids, last.id), metas: (index: number) => metaOf(ids[index]) }
     const payloads = entries.map(({ payload }) => payload)
     const batch = bytesBatch(payloads, options)
     this.#size.had(batch.size, batch.byteLength)
     return batch
+  }
+
+  /** Given out, and not confirmed by the server as acknowledged. */
+  #held(): string[] {
+    return [...this.#outstanding, ...this.#owed, ...[...this.#told].flat()]
   }
 
   /** Gives the sign of life for what is held, and tells again what could not be told. Never throws. */
@@ -171,7 +177,7 @@ export class RedisStream implements Source {
         await clock.sleep(this.#claimMs / 3, until)
         await this.#tell()
         const consumer = this.#consumer
-        const claims = chunks([...this.#held]).map((ids): RedisCommand => {
+        const claims = chunks(this.#held()).map((ids): RedisCommand => {
           return ['XCLAIM', stream.key, stream.group, consumer, 0, ...ids, 'JUSTID']
         })
         await this.#control.send(claims, until)
@@ -184,27 +190,39 @@ export class RedisStream implements Source {
   /** Acknowledges at the server; what it does not answer for stays owed. Never throws. */
   async #tell(): Promise<void> {
     const { stream, log } = this.#parts
-    // Several acknowledgements of one turn go together.
-    await Promise.resolve()
+    // Several acknowledgements of one turn go together, and what else the turn brings does not wait for them.
+    await setImmediate()
     while (this.#owed.length > 0) {
       const told = this.#owed
       this.#owed = []
+      this.#told.add(told)
       const acks = chunks(told).map((ids): RedisCommand => ['XACK', stream.key, stream.group, ...ids])
       try {
         const failures = await this.#control.send(acks, never)
         const failed = failures.find((each) => each !== undefined)
         if (failed !== undefined) throw new HermesError('connector_unavailable', failed.message)
-        for (const id of told) this.#held.delete(id)
       } catch (error) {
-        this.#owed = [...told, ...this.#owed]
+        this.#owed = together(told, this.#owed)
         log.debug({ error: String(error), entries: this.#owed.length }, 'redis stream acknowledgements are owed')
         return
+      } finally {
+        this.#told.delete(told)
       }
     }
   }
 }
 
 const never = new AbortController().signal
+
+function metaOf(id: string | undefined): Meta {
+  return id === undefined ? noMeta : { id }
+}
+
+/** Mostly one of them is empty. */
+function together(first: readonly string[], second: readonly string[]): readonly string[] {
+  if (first.length === 0) return second
+  return second.length === 0 ? first : [...first, ...second]
+}
 
 function chunks(ids: readonly string[]): string[][] {
   return Array.from({ length: Math.ceil(ids.length / IDS) }, (_, at) => ids.slice(at * IDS, (at + 1) * IDS))
